@@ -1,0 +1,1 @@
+"""The realtime voice gateway: protocol, core, session, threads, agents, doors and the mock."""

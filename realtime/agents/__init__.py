@@ -1,0 +1,1 @@
+"""Background agents: the contract and one agent a file."""

@@ -1,0 +1,1 @@
+"""A mock of the Realtime API: its model, its scripts and its server."""

@@ -1,0 +1,1 @@
+"""Ears and mouth of the mock: contracts and bodies, one a file."""

@@ -1,0 +1,1 @@
+"""The wires' vocabularies: Realtime events, app-server JSON-RPC, identifiers, audio chunks."""

@@ -1,0 +1,1 @@
+"""The doors: JSON-RPC over WebSocket, HTTP, server-sent events."""

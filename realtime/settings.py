@@ -1,0 +1,206 @@
+"""Configuration: ``voxgate.toml``, then environment ``VOXGATE_<SECTION>__<NAME>``, then flags; later wins.
+
+The only module that reads the environment. A room receives its own section, never the whole.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from realtime.errors import ConfigurationError
+
+
+class Section(BaseModel):
+    """A section knows no foreign names: a misspelt setting is an error, not a silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UpstreamSettings(Section):
+    """The voice model. ``base_url`` is http(s), or ``embedded`` for the built-in model."""
+
+    base_url: str = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    model: str = "gpt-realtime-1.5"
+    version: Literal["v1", "v2"] = "v2"
+    connect_timeout_s: float = Field(default=10.0, gt=0, le=300)
+    reconnect: bool = True
+    retries: int = Field(default=2, ge=0, le=20)
+    transcription_model: str = "gpt-4o-mini-transcribe"
+    session_limit_s: float = Field(default=3600.0, gt=0)
+    """How long the upstream lets a session live; a new one is prepared before."""
+
+    @property
+    def embedded(self) -> bool:
+        """True when the voice model runs inside this process."""
+        return self.base_url == "embedded"
+
+    @field_validator("base_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if value != "embedded" and not value.startswith(("http://", "https://")):
+            raise ValueError("must be an http or https address, or 'embedded'")
+        return value
+
+    def key(self) -> str | None:
+        """The API key, read anew from ``api_key_file`` when that is set, so that it may be rotated."""
+        if self.api_key_file is not None:
+            try:
+                return self.api_key_file.read_text().strip()
+            except OSError as error:
+                raise ConfigurationError(
+                    f"upstream.api_key_file cannot be read: {error.strerror}", setting="upstream.api_key_file"
+                ) from None
+        return self.api_key.get_secret_value() if self.api_key else None
+
+
+class SessionSettings(Section):
+    """What a realtime session is given, unless the client says otherwise."""
+
+    type: Literal["conversational", "transcription"] = "conversational"
+    voice: str | None = None
+    prompt: str | None = None
+    startup_context: str | None = None
+    startup_context_tokens: int = Field(default=5300, ge=0, le=16_000)
+    user_first_name: str | None = None
+    speak_progress: bool = False
+    """True: the voice is asked to speak after each progress message of the agent."""
+
+
+class AgentSettings(Section):
+    """The background agent: ``embedded``, ``none``, ``responses``, or ``module:factory``."""
+
+    spec: str = "embedded"
+    model: str = "gpt-5.2"
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    timeout_s: float = Field(default=600.0, gt=0)
+    instructions: str | None = None
+
+
+class StoreSettings(Section):
+    """``url`` None means SQLite in the data folder."""
+
+    url: str | None = None
+    timeout_s: float = Field(default=5.0, gt=0)
+
+
+class ServerSettings(Section):
+    """The doors."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    auth_tokens_file: Path | None = None
+    allowed_origins: tuple[str, ...] = ()
+    max_sessions: int = Field(default=200, ge=1)
+    max_connections: int = Field(default=2000, ge=1)
+
+
+class LimitsSettings(Section):
+    """Bounds. Times in seconds, sizes in bytes."""
+
+    response_s: float = Field(default=60.0, gt=0)
+    orphan_s: float = Field(default=60.0, gt=0)
+    audio_queue_ms: float = Field(default=1000.0, gt=0)
+    control_queue: int = Field(default=256, ge=1)
+    inbox: int = Field(default=1024, ge=1)
+    lane: int = Field(default=1024, ge=1)
+    client_messages: int = Field(default=1024, ge=8)
+    client_bytes: int = Field(default=1_048_576, ge=65_536)
+    client_stall_s: float = Field(default=10.0, gt=0)
+    message_bytes: int = Field(default=4_194_304, ge=65_536)
+    upstream_message_bytes: int = Field(default=16_777_216, ge=65_536)
+    steering: int = Field(default=16, ge=1)
+    history_items: int = Field(default=200, ge=1)
+    history_chars: int = Field(default=60_000, ge=1)
+    drain_s: float = Field(default=5.0, ge=0)
+    reconnect_s: float = Field(default=60.0, gt=0)
+    """How long a lost upstream is sought before the call is given up."""
+
+
+class TelemetrySettings(Section):
+    """What is told to the log."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """All of it, built once in ``cli``."""
+
+    model_config = SettingsConfigDict(env_prefix="VOXGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    upstream: UpstreamSettings = UpstreamSettings()
+    session: SessionSettings = SessionSettings()
+    agent: AgentSettings = AgentSettings()
+    store: StoreSettings = StoreSettings()
+    server: ServerSettings = ServerSettings()
+    limits: LimitsSettings = LimitsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    data: Path = Path("data")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the file (the first named wins)."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file))
+
+    def store_url(self) -> str:
+        """The store's address, SQLite in the data folder by default."""
+        return self.store.url or f"sqlite:///{self.data / 'voxgate.db'}"
+
+
+_config_file: Path | None = None
+
+
+def load(*, config: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
+    """Read all sources; raises ``ConfigurationError`` with one line that names the setting."""
+    global _config_file
+    if config is not None and not config.is_file():
+        raise ConfigurationError(f"--config: no such file: {config}", setting="--config")
+    _config_file = config if config is not None else Path("voxgate.toml")
+    try:
+        settings = Settings(**(flags or {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(step) for step in first["loc"])
+        raise ConfigurationError(f"{name}: {first['msg']}", setting=name) from None
+    except ValueError as error:
+        raise ConfigurationError(f"{_config_file}: {error}", setting="--config") from None
+    finally:
+        _config_file = None
+    return _with_fallbacks(settings)
+
+
+def _with_fallbacks(settings: Settings) -> Settings:
+    """``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``; with neither a key nor an address: embedded."""
+    upstream = settings.upstream
+    changes: dict[str, Any] = {}
+    base_url_given = "base_url" in upstream.model_fields_set
+    if not base_url_given and (base_url := os.environ.get("OPENAI_BASE_URL")):
+        changes["base_url"] = base_url
+        base_url_given = True
+    if upstream.api_key is None and upstream.api_key_file is None:
+        if key := os.environ.get("OPENAI_API_KEY"):
+            changes["api_key"] = SecretStr(key)
+        elif not base_url_given:
+            changes["base_url"] = "embedded"
+    if not changes:
+        return settings
+    try:
+        merged = UpstreamSettings.model_validate({**upstream.model_dump(), **changes})
+    except ValidationError as error:
+        raise ConfigurationError(f"OPENAI_BASE_URL: {error.errors()[0]['msg']}", setting="OPENAI_BASE_URL") from None
+    return settings.model_copy(update={"upstream": merged})

@@ -1,0 +1,1 @@
+"""Durable threads: the store's contract, its SQL body, folding and exporting."""
