@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from realtime.errors import Overloaded
+from realtime.errors import Overloaded, SlowConsumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,162 @@ class UpstreamOutbox:
     def _entry(self, text: str, duration_ms: float) -> _Entry:
         self._number += 1
         return _Entry(self._number, text, duration_ms)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Rank(IntEnum):
+    """How dear a message to a client is, cheapest first: what is shed when the client is slow."""
+
+    AUDIO = 0
+    DELTA = 1
+    RECORD = 2
+    """Never shed: records, answers, errors, states."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    number: int
+    text: str
+    size: int
+    duration_ms: float
+    put_at: float
+
+
+class ClientOutbox:
+    """What waits for one client, bounded in messages and bytes, leaving in the order it came.
+
+    When full, audio goes first, oldest first, then deltas. When only records are left and there is no
+    room, ``put`` raises ``SlowConsumer``: the client is to be closed and may come back and resume. A
+    single message above the byte limit passes when nothing else waits.
+
+    One task takes batches; a batch counts as unsent until the next one is asked for.
+    """
+
+    def __init__(
+        self, *, max_messages: int = 1024, max_bytes: int = 1_048_576, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lanes: tuple[deque[_Parcel], deque[_Parcel], deque[_Parcel]] = (deque(), deque(), deque())
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._number = 0
+        self._count = 0
+        self._bytes = 0
+        self._batch_at: float | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._roomy = asyncio.Event()
+        self._roomy.set()
+        self._closed = False
+        self.shed_audio = 0
+        """Chunks of audio shed so far."""
+        self.shed_audio_ms = 0.0
+        self.shed_deltas = 0
+
+    def put(self, text: str, rank: Rank, duration_ms: float = 0.0) -> None:
+        """Queue a message; ``duration_ms`` is that of its audio. Raises ``SlowConsumer`` when a record has no room."""
+        size = len(text) if text.isascii() else len(text.encode())
+        parcel = _Parcel(self._number, text, size, duration_ms, self._clock())
+        self._number += 1
+        if not self._make_room(size, rank):
+            if rank is Rank.RECORD:
+                raise SlowConsumer("too many messages wait for this client")
+            self._count_shed(parcel, rank)
+            return
+        self._lanes[rank].append(parcel)
+        self._count += 1
+        self._bytes += size
+        if not self._has_room():
+            self._roomy.clear()
+        self._wake()
+
+    async def get_batch(self, max_bytes: int = 65_536) -> list[str]:
+        """What waits, in order, up to ``max_bytes`` (but at least one message); empty once closed and drained."""
+        self._batch_at = None
+        while not self._count:
+            if self._closed:
+                return []
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        batch: list[str] = []
+        taken = 0
+        while self._count and taken < max_bytes:
+            parcel = self._take(self._oldest_lane())
+            batch.append(parcel.text)
+            taken += parcel.size
+        self._batch_at = self._clock()
+        if self._has_room():
+            self._roomy.set()
+        return batch
+
+    async def room(self) -> None:
+        """Wait until less than half of either bound is used; raises ``SlowConsumer`` once closed.
+
+        For replays: ask before each record, then live messages still find the other half.
+        """
+        while not self._closed and not self._roomy.is_set():
+            await self._roomy.wait()
+        if self._closed:
+            raise SlowConsumer("the client has gone")
+
+    def stalled_for(self) -> float:
+        """For how many seconds a record has waited, or the batch that was taken has not been sent."""
+        records = self._lanes[Rank.RECORD]
+        since = [at for at in (self._batch_at, records[0].put_at if records else None) if at is not None]
+        return self._clock() - min(since) if since else 0.0
+
+    def close(self) -> None:
+        """No more comes; what waits still leaves."""
+        self._closed = True
+        self._roomy.set()
+        self._wake()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait (UTF-8)."""
+        return self._bytes
+
+    def _make_room(self, size: int, rank: Rank) -> bool:
+        """Shed what is cheaper, or as cheap and older, until the message fits; records are never shed."""
+        for cheaper in (Rank.AUDIO, Rank.DELTA):
+            if cheaper > rank:
+                break
+            lane = self._lanes[cheaper]
+            while lane and not self._fits(size):
+                self._count_shed(self._take(lane), cheaper)
+        return self._fits(size)
+
+    def _fits(self, size: int) -> bool:
+        if not self._count:
+            return True
+        return self._count < self._max_messages and self._bytes + size <= self._max_bytes
+
+    def _has_room(self) -> bool:
+        return self._count * 2 < self._max_messages and self._bytes * 2 < self._max_bytes
+
+    def _oldest_lane(self) -> deque[_Parcel]:
+        return min((lane for lane in self._lanes if lane), key=lambda lane: lane[0].number)
+
+    def _take(self, lane: deque[_Parcel]) -> _Parcel:
+        parcel = lane.popleft()
+        self._count -= 1
+        self._bytes -= parcel.size
+        return parcel
+
+    def _count_shed(self, parcel: _Parcel, rank: Rank) -> None:
+        if rank is Rank.AUDIO:
+            self.shed_audio += 1
+            self.shed_audio_ms += parcel.duration_ms
+        else:
+            self.shed_deltas += 1
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

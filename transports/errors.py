@@ -8,7 +8,11 @@ class TransportError(Exception):
 
 
 class ConnectFailed(TransportError):
-    """No connection. ``status`` is the HTTP status when the other side answered with one."""
+    """No connection. ``status`` is the HTTP status when the other side answered with one.
+
+    ``retry_after`` is in seconds. The message names the fault and nothing that was sent or answered:
+    no address, no header, no body.
+    """
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -17,9 +21,13 @@ class ConnectFailed(TransportError):
 
 
 class LinkClosed(TransportError):
-    """The link has ended. ``clean`` is true after a close handshake; ``code`` is RFC 6455's, if one came."""
+    """The link has ended. ``clean`` is true after a close handshake; ``code`` is RFC 6455's, if one came.
 
-    def __init__(self, message: str, *, code: int | None = None, clean: bool = False) -> None:
+    ``reason`` is the other side's own text: for the log, never for a client.
+    """
+
+    def __init__(self, message: str, *, code: int | None = None, reason: str = "", clean: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.reason = reason
         self.clean = clean
