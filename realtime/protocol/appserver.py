@@ -235,7 +235,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A run of the background agent. Times are Unix milliseconds."""
+    """A run of the background agent. Times are Unix milliseconds.
+
+    ``messages`` is the exchange with the agent, ``{role, text}`` each, once the turn has ended.
+    """
 
     id: TurnId
     thread_id: ThreadId
@@ -246,10 +249,11 @@ class Turn:
     source: Literal["typed", "handoff"] = "typed"
     started_at: int = 0
     completed_at: int | None = None
+    messages: tuple[JsonObject, ...] = ()
 
     def to_json(self) -> JsonObject:
         """The wire's shape."""
-        return {
+        values: JsonObject = {
             "id": self.id,
             "status": self.status,
             "input": [{"type": "text", "text": self.input}],
@@ -259,6 +263,9 @@ class Turn:
             "startedAt": self.started_at,
             "completedAt": self.completed_at,
         }
+        if self.messages:
+            values["messages"] = list(self.messages)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,15 +299,6 @@ class RateLimitsUpdated(ServerEvent):
     types: ClassVar[tuple[str, ...]] = ("rate_limits.updated",)
 
 
-class HandoffRequested(ServerEvent):
-    """v1's own way of handing work over; the v1 codec lets it pass as it is."""
-
-    types: ClassVar[tuple[str, ...]] = ("conversation.handoff.requested",)
-    handoff_id: CallId | None = None
-    item_id: ItemId | None = None
-    input_transcript: str | None = None
-
-
 class ErrorEvent(ServerEvent):
     types: ClassVar[tuple[str, ...]] = ("error",)
     error: ErrorDetail = Field(default_factory=ErrorDetail)
@@ -412,14 +403,6 @@ class ResponseCreate(ClientEvent):
 class ResponseCancel(ClientEvent):
     type: Literal["response.cancel"] = "response.cancel"
     response_id: ResponseId | None = None
-
-
-class HandoffAppend(ClientEvent):
-    """v1's own way of telling the voice what the agent said."""
-
-    type: Literal["conversation.handoff.append"] = "conversation.handoff.append"
-    handoff_id: CallId
-    output_text: str
 
 
 def encode(event: ClientEvent) -> str:

@@ -1,0 +1,235 @@
+"""What the voice says: responses, their words and their audio, and being cut off.
+
+Law: an item's audio is never played after it was flushed; its words end once; what was not heard is
+marked, and the upstream is told where it was cut.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from realtime.core.actions import Flush, Play
+from realtime.core.call import Call, is_ours
+from realtime.core.faults import OWN_CUT_PREFIX
+from realtime.core.playback import Cut
+from realtime.protocol.appserver import Item, Shed
+from realtime.protocol.audio import AudioChunk, is_base64
+from realtime.protocol.ids import ItemId, ResponseId
+from realtime.protocol.realtime import (
+    ItemDelete,
+    ItemTruncate,
+    OutputAudioDelta,
+    OutputTextDelta,
+    OutputTextDone,
+    Response,
+    ResponseCancel,
+    ResponseCancelled,
+    ResponseCreated,
+    ResponseDone,
+    message_item,
+)
+
+Outcome = Literal["completed", "interrupted", "failed"]
+
+
+class Answer:
+    """The voice's side of the call."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._cuts: dict[ItemId, Cut] = {}
+        self._silenced: ResponseId | None = None
+        self._finished_items = 0
+        self._cut_number = 0
+
+    # -- responses ---------------------------------------------------------------------------
+
+    def created(self, event: ResponseCreated) -> None:
+        """A response has begun, ours or one of voice detection's."""
+        if event.response.is_out_of_band:
+            return
+        self._finished_items = 0
+        ours = is_ours(event.response.metadata)
+        self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
+
+    def done(self, event: ResponseDone) -> None:
+        """A response has ended, however."""
+        self._ended(event.response, event.response.id)
+
+    def cancelled(self, event: ResponseCancelled) -> None:
+        """The same, as some upstreams tell it of a cancelled one."""
+        item = {"type": event.type, "response_id": event.id}
+        self._call.notify("itemAdded", {"item": item})
+        self._ended(event.response, event.id, status="cancelled")
+
+    def _ended(self, response: Response, response_id: ResponseId | None, status: str | None = None) -> None:
+        call = self._call
+        if response.is_out_of_band:
+            return
+        status = status or response.status
+        if call.responses.active is None or response_id in (None, call.responses.active):
+            for item in call.items.open_items():
+                if item.type == "assistantMessage":
+                    self.finish(item.id, "completed" if status in (None, "completed") else "interrupted")
+            call.playback.done()
+        if status == "failed":
+            self._report_failure(response)
+        if call.responses.finished(response_id, ours=is_ours(response.metadata), now=call.now):
+            call.ask_response()
+
+    def _report_failure(self, response: Response) -> None:
+        error = (response.status_details or {}).get("error")
+        detail = error if isinstance(error, dict) else {}
+        code = str(detail.get("code") or detail.get("type") or "response_failed")
+        message = str(detail.get("message") or "the response failed")
+        retryable = code in ("rate_limit_exceeded", "server_error", "response_failed")
+        self._call.notify("error", {"message": message, "code": code, "retryable": retryable})
+
+    # -- words and audio -----------------------------------------------------------------------
+
+    def begin(self, item_id: ItemId, previous: ItemId | None) -> None:
+        """An answer takes its place."""
+        call = self._call
+        if call.items.get(item_id) is not None:
+            return
+        call.history.place(item_id, after=previous)
+        call.record(call.items.begin(self._item(item_id, "", previous)))
+
+    def text_delta(self, event: OutputTextDelta) -> None:
+        """Some words of the answer."""
+        if event.delta is None:
+            return
+        call = self._call
+        item_id = call.transcript.item_of(event.item_id, "assistant")
+        if not call.transcript.delta(item_id, "assistant", event.delta):
+            return
+        params = {"role": "assistant", "delta": event.delta, "itemId": item_id}
+        if event.response_id is not None:
+            params["responseId"] = event.response_id
+        call.notify("transcript/delta", params, Shed.DELTA)
+        call.responses.touched(now=call.now)
+
+    def text_done(self, event: OutputTextDone) -> None:
+        """All words of the answer."""
+        words = event.words
+        if words is None:
+            return
+        call = self._call
+        item_id = call.transcript.item_of(event.item_id, "assistant")
+        if not call.transcript.done(item_id, "assistant", words):
+            return
+        params = {"role": "assistant", "text": words, "itemId": item_id}
+        if event.response_id is not None:
+            params["responseId"] = event.response_id
+        call.notify("transcript/done", params)
+        if event.item_id is None:
+            call.record(call.items.add(self._item(item_id, words, None)))
+            call.history.put(item_id, message_item("assistant", words, item_id=item_id))
+        elif call.items.get(item_id) is None:
+            self.begin(item_id, None)
+
+    def audio_delta(self, event: OutputAudioDelta) -> None:
+        """A chunk for the person's ear."""
+        call = self._call
+        if event.delta is None or call.config.modality == "text" or not is_base64(event.delta):
+            return
+        if event.item_id in self._cuts or (event.response_id is not None and event.response_id == self._silenced):
+            return
+        channels = event.channels or event.num_channels or 1
+        chunk = AudioChunk(event.delta, event.sample_rate, channels, event.samples_per_channel, event.item_id)
+        if event.item_id is not None:
+            call.playback.received(event.item_id, chunk, now=call.now)
+        call.emit(Play(chunk))
+        call.responses.touched(now=call.now)
+
+    def finish(self, item_id: ItemId, outcome: Outcome, text: str = "") -> None:
+        """An answer's item is over; its final ``text`` where the upstream gave it."""
+        call = self._call
+        if not call.items.is_open(item_id):
+            return
+        text = text or call.transcript.text(item_id)
+        call.transcript.done(item_id, "assistant", text)
+        self._finished_items += outcome == "completed"
+        cut = self._cuts.get(item_id)
+        audio_ms = call.playback.audio_ms(item_id)
+        if cut is not None:
+            draft = call.items.end(
+                item_id, text=text, status="interrupted", audio_ms=cut.audio_ms, heard_ms=cut.heard_ms
+            )
+        else:
+            draft = call.items.end(item_id, text=text, status=outcome, audio_ms=audio_ms)
+        call.record(draft)
+        self._remember(item_id, text)
+
+    # -- being cut off -------------------------------------------------------------------------
+
+    def cut_in(self) -> None:
+        """The person speaks: what is not played is dropped, and the upstream is told what was heard."""
+        call = self._call
+        sounding = call.playback.is_playing(now=call.now)
+        cuts = call.playback.interrupted(now=call.now)
+        if call.responses.active is not None:
+            self._silenced = call.responses.active
+        if cuts or sounding:
+            call.emit(Flush(cuts[-1].item_id if cuts else None))
+        for cut in cuts:
+            self._apply(cut)
+
+    def interrupt(self) -> None:
+        """The client wants silence."""
+        if self._call.responses.busy:
+            self._call.send(ResponseCancel(response_id=self._call.responses.active))
+        self.cut_in()
+
+    def played(self, item_id: ItemId, ms: int) -> None:
+        """The client's clock."""
+        cut = self._call.playback.heard(item_id, ms)
+        if cut is not None:
+            self._apply(cut)
+
+    def cut_off(self) -> bool:
+        """The connection is gone. True when an answer was cut short that ought to be given again."""
+        call = self._call
+        for item in call.items.open_items():
+            if item.type == "assistantMessage":
+                self.finish(item.id, "interrupted")
+        call.playback.retire()
+        self._silenced = None
+        return self._finished_items == 0
+
+    def _apply(self, cut: Cut) -> None:
+        call = self._call
+        self._cuts[cut.item_id] = cut
+        while len(self._cuts) > 64:
+            del self._cuts[next(iter(self._cuts))]
+        self._cut_number += 1
+        event_id = f"{OWN_CUT_PREFIX}{self._cut_number}"
+        if cut.heard_ms > 0:
+            call.send(ItemTruncate(event_id=event_id, item_id=cut.item_id, audio_end_ms=cut.heard_ms))
+        else:
+            call.send(ItemDelete(event_id=event_id, item_id=cut.item_id))
+        known = {"status": "interrupted", "audio_ms": cut.audio_ms, "heard_ms": cut.heard_ms}
+        if not call.items.is_open(cut.item_id):
+            call.record(call.items.amend(cut.item_id, **known))
+            self._remember(cut.item_id, call.transcript.text(cut.item_id))
+
+    def _remember(self, item_id: ItemId, text: str) -> None:
+        """Keep for later upstreams what was heard of the answer."""
+        cut = self._cuts.get(item_id)
+        if cut is not None and cut.audio_ms:
+            text = text[: len(text) * cut.heard_ms // cut.audio_ms]
+        if text.strip():
+            self._call.history.put(item_id, message_item("assistant", text, item_id=item_id))
+        else:
+            self._call.history.remove(item_id)
+
+    def _item(self, item_id: ItemId, text: str, previous: ItemId | None) -> Item:
+        return Item(
+            item_id,
+            "assistantMessage",
+            text,
+            role="assistant",
+            previous_item_id=previous,
+            response_id=self._call.responses.active,
+            created_at=self._call.wall_ms(),
+        )

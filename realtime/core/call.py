@@ -1,0 +1,115 @@
+"""The state that the parts of a conversation share, and the few ways in which any of them acts."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from realtime.core.actions import Action, Notify, Record, Send
+from realtime.core.config import SessionConfig
+from realtime.core.handoffs import Handoffs
+from realtime.core.history import History
+from realtime.core.items import ThreadItems
+from realtime.core.playback import Playback
+from realtime.core.responses import METADATA_KEY, ResponseQueue
+from realtime.core.transcript import Transcript
+from realtime.protocol.appserver import Draft, Notification, Shed
+from realtime.protocol.ids import CallId, ItemId
+from realtime.protocol.json import JsonObject
+from realtime.protocol.realtime import ClientEvent, ItemCreate, ResponseCreate, message_item, output_item
+
+
+class State(Enum):
+    """Of a conversation; see ``core/conversation.py``."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    REOPENING = "reopening"
+    CLOSED = "closed"
+
+
+class Call:
+    """One conversation's machines.
+
+    ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks;
+    ``replayed`` are the items that this upstream was told at its beginning, and shows once more.
+    """
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.config = config
+        self.state = State.CONNECTING
+        self.now = 0.0
+        self.out: list[Action] = []
+        self.responses = ResponseQueue(limit_s=config.response_s)
+        self.handoffs = Handoffs()
+        self.playback = Playback()
+        self.items = ThreadItems()
+        self.history = History(items=config.history_items, chars=config.history_chars)
+        self.transcript = Transcript(self.new_item_id)
+        self.speaking = False
+        self.replayed: frozenset[ItemId] = frozenset()
+        self._number = 0
+
+    def new_item_id(self) -> ItemId:
+        """An id of ours, unique in the thread."""
+        self._number += 1
+        return ItemId(f"{self.config.item_prefix}_{self._number}")
+
+    def emit(self, action: Action) -> None:
+        """One more thing to be done."""
+        self.out.append(action)
+
+    def send(self, event: ClientEvent) -> None:
+        """To the upstream, if there is one: what must survive a reconnect stands in the history."""
+        if self.state is State.OPEN:
+            self.emit(Send(event))
+
+    def notify(self, method: str, params: dict[str, Any], shed: Shed = Shed.NEVER) -> None:
+        """A live notification of ``thread/realtime/``."""
+        body: JsonObject = {"threadId": self.config.thread_id, **params}
+        self.emit(Notify(Notification(f"thread/realtime/{method}", body), shed))
+
+    def record(self, draft: Draft | None) -> None:
+        """Into the log; None records nothing."""
+        if draft is not None:
+            self.emit(Record(draft))
+
+    def create_item(self, body: JsonObject) -> ItemId:
+        """A new item of ours in the conversation, told to this upstream and to any later one."""
+        item_id = ItemId(body.get("id") or self.new_item_id())
+        body = {"id": item_id, **body}
+        self.history.put(item_id, body)
+        self.send(ItemCreate(item=body))
+        return item_id
+
+    def tell_backend(self, text: str) -> None:
+        """What the agent said, as an item that the voice may speak about."""
+        self.create_item(message_item("user", f"[BACKEND] {text}"))
+
+    def answer(self, call_id: CallId, output: str) -> None:
+        """The one answer to a function call."""
+        if self.handoffs.answer(call_id):
+            self.create_item(output_item(call_id, output))
+
+    def want_response(self) -> None:
+        """A response is wanted: now, or as soon as it may be."""
+        if self.state is not State.OPEN:
+            self.responses.want()
+        elif self.responses.request(now=self.now):
+            self.ask_response()
+
+    def ask_response(self) -> None:
+        """The arbiter said yes."""
+        self._number += 1
+        metadata = {METADATA_KEY: str(self._number)}
+        event_id = f"create_{self.config.item_prefix}_{self._number}"
+        self.send(ResponseCreate(event_id=event_id, response={"metadata": metadata}))
+
+    def wall_ms(self) -> int:
+        """Unix milliseconds of the input that is being handled."""
+        return self.config.clock_offset_ms + int(self.now * 1000)
+
+
+def is_ours(metadata: JsonObject | None) -> bool | None:
+    """Whether a response is ours by its echoed metadata; None when it carries none."""
+    return None if metadata is None else METADATA_KEY in metadata

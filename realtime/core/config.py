@@ -1,0 +1,64 @@
+"""All of a session's configuration that the core sees, every word it may say included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from realtime.protocol.appserver import Modality, Version
+from realtime.protocol.ids import SessionId, ThreadId
+from realtime.protocol.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the voice model is told as function outputs."""
+
+    steered: str
+    result_pointer: str
+    no_result: str
+    failed: str
+    cancelled: str
+    empty_request: str
+    unknown_tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconnectPolicy:
+    """How a lost upstream is sought. Delays double from ``base_s`` to ``cap_s``; jitter is the session's."""
+
+    enabled: bool = True
+    first_retries: int = 2
+    base_s: float = 0.2
+    cap_s: float = 10.0
+    give_up_s: float = 60.0
+
+    def delay(self, attempt: int) -> float:
+        """Seconds to wait before the attempt of this number, counted from 1."""
+        return min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 16))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """One call, frozen when it starts.
+
+    ``session`` is the body of ``session.update``; ``item_prefix`` makes the ids of our own items unique
+    in the thread; ``transcribes`` and ``barge_in`` say what ``session`` asks of the upstream;
+    ``clock_offset_ms`` is Unix milliseconds at time 0 of the clock that is passed in.
+    """
+
+    thread_id: ThreadId
+    session_id: SessionId
+    item_prefix: str
+    words: Words
+    session: JsonObject
+    version: Version = "v2"
+    modality: Modality = "audio"
+    transcribes: bool = True
+    barge_in: bool = True
+    speak_progress: bool = False
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
+    session_limit_s: float = 3600.0
+    clock_offset_ms: int = 0
+    response_s: float = 60.0
+    history_items: int = 200
+    history_chars: int = 60_000

@@ -1,0 +1,313 @@
+"""The state machine of one realtime call. No I/O, no clock, no chance: inputs in, actions out.
+
+States: CONNECTING (no connection yet) → OPEN (as soon as the socket is) ⇄ REOPENING (the connection was
+lost and another is sought) → CLOSED. Items created while not OPEN stand in the history, which every new
+connection is told; audio waits outside; a wish for a response waits in the arbiter.
+
+Invariants, each a property test: no response request is lost, and the arbiter is idle once the upstream
+is; each tool call is answered exactly once; each item's ``done`` comes once and last; a truncation never
+goes past what arrived; nothing follows ``Close``; no ``Play`` of an item follows its ``Flush``; every call
+that said ``started`` says ``closed`` exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, assert_never
+
+from realtime.core import actions as act
+from realtime.core.actions import Action, Close, CloseReason, Command, Loss, Send
+from realtime.core.answer import Answer
+from realtime.core.call import Call, State
+from realtime.core.config import SessionConfig
+from realtime.core.delegation import OWN_TOOLS, Delegation
+from realtime.core.faults import Verdict, judge
+from realtime.core.hearing import Hearing
+from realtime.core.upstreams import Upstreams
+from realtime.protocol import realtime as ev
+from realtime.protocol.appserver import Item, ItemType
+from realtime.protocol.ids import ItemId, ThreadId
+
+IGNORED: frozenset[type[ev.ServerEvent]] = frozenset(
+    {
+        ev.SessionCreated,
+        ev.SessionUpdated,
+        ev.ItemDeleted,
+        ev.ItemTruncated,
+        ev.ItemRetrieved,
+        ev.AudioTimeout,
+        ev.OutputBufferStarted,
+        ev.OutputBufferStopped,
+        ev.OutputBufferCleared,
+        ev.OutputItemAdded,
+        ev.OutputItemDone,
+        ev.ContentPart,
+        ev.OutputAudioDone,
+        ev.FunctionArguments,
+        ev.RateLimitsUpdated,
+        ev.Unknown,
+        ev.Malformed,
+    }
+)
+"""Events that move nothing, by rule."""
+
+
+class Conversation:
+    """One realtime call of a thread."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._call = Call(config)
+        self._answer = Answer(self._call)
+        self._hearing = Hearing(self._call, self._answer)
+        self._delegation = Delegation(self._call)
+        self._upstreams = Upstreams(self._call, self._answer, self._hearing)
+        self._shown: tuple[bool, bool, int, bool] = (False, False, 0, False)
+        self._handlers: dict[type[ev.ServerEvent], Callable[[Any], None]] = {
+            ev.ItemAdded: self._item_added,
+            ev.ItemDone: self._item_done,
+            ev.InputTranscriptDelta: self._hearing.transcript_delta,
+            ev.InputTranscriptDone: self._hearing.transcript_done,
+            ev.InputTranscriptFailed: self._hearing.transcript_failed,
+            ev.SpeechStarted: self._hearing.speech_started,
+            ev.SpeechStopped: self._hearing.speech_stopped,
+            ev.AudioCommitted: self._hearing.committed,
+            ev.AudioCleared: self._hearing.cleared,
+            ev.ResponseCreated: self._answer.created,
+            ev.ResponseDone: self._answer.done,
+            ev.ResponseCancelled: self._answer.cancelled,
+            ev.OutputAudioDelta: self._answer.audio_delta,
+            ev.OutputTextDelta: self._answer.text_delta,
+            ev.OutputTextDone: self._answer.text_done,
+            ev.ErrorEvent: self._error,
+        }
+
+    # -- what is seen from outside ---------------------------------------------------------------
+
+    @property
+    def thread_id(self) -> ThreadId:
+        """The thread that the call writes into."""
+        return self._call.config.thread_id
+
+    @property
+    def state(self) -> State:
+        """See the module's head."""
+        return self._call.state
+
+    @property
+    def generation(self) -> int:
+        """The connection that is talked over."""
+        return self._upstreams.current
+
+    @property
+    def handled_events(self) -> frozenset[type[ev.ServerEvent]]:
+        """Event types that have a row in the table."""
+        return frozenset(self._handlers)
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` is wanted, by the clock that ``now`` is read from."""
+        wanted = [due for due in (self._call.responses.deadline, self._upstreams.deadline) if due is not None]
+        return min(wanted, default=None) if self.state is not State.CLOSED else None
+
+    # -- the doors -------------------------------------------------------------------------------
+
+    def start(self, *, now: float) -> list[Action]:
+        """Begin: the first connection is asked for."""
+        self._call.now = now
+        self._upstreams.start()
+        return self._drain()
+
+    def receive(self, event: ev.ServerEvent, generation: int, *, now: float) -> list[Action]:
+        """An event of the upstream; one of a connection that is gone, or not yet taken, is dropped."""
+        if self.state is not State.OPEN or generation != self._upstreams.current:
+            return []
+        self._call.now = now
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+        return self._drain()
+
+    def apply(self, command: Command, *, now: float) -> list[Action]:
+        """A command of the client's, the agent's or the connection's."""
+        if self.state is State.CLOSED:
+            return []
+        self._call.now = now
+        self._dispatch(command)
+        return self._drain()
+
+    def tick(self, *, now: float) -> list[Action]:
+        """Time has come to ``deadline``."""
+        if self.state is State.CLOSED:
+            return []
+        call = self._call
+        call.now = now
+        stuck = call.responses.active
+        if self.state is State.OPEN and call.responses.deadline is not None and now >= call.responses.deadline:
+            again = call.responses.expired(now=now)
+            call.send(ev.ResponseCancel(response_id=stuck))
+            if again:
+                call.ask_response()
+        self._upstreams.tick()
+        return self._drain()
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def _dispatch(self, command: Command) -> None:
+        match command:
+            case act.UpstreamOpened():
+                self._upstreams.opened(command.generation)
+            case act.UpstreamLost():
+                self._lost(command.generation, command.loss)
+            case act.AppendText():
+                self._append_text(command)
+            case act.AppendSpeech():
+                self._call.tell_backend(command.text)
+                self._call.want_response()
+            case act.Played():
+                self._answer.played(command.item_id, command.ms)
+            case act.Interrupt():
+                self._answer.interrupt()
+            case act.CommitAudio():
+                self._call.emit(Send(ev.AudioCommit()))
+                self._call.want_response()
+            case act.ClearAudio():
+                self._call.emit(Send(ev.AudioClear()))
+            case act.Stop():
+                self._close(command.reason)
+            case _:
+                self._dispatch_turn(command)
+
+    def _dispatch_turn(
+        self, command: act.TurnStarted | act.TurnJoined | act.TurnRefused | act.AgentSaid | act.TurnEnded
+    ) -> None:
+        match command:
+            case act.TurnStarted():
+                self._delegation.started(command)
+            case act.TurnJoined():
+                self._delegation.joined(command)
+            case act.TurnRefused():
+                self._delegation.refused(command)
+            case act.AgentSaid():
+                self._delegation.said(command)
+            case act.TurnEnded():
+                self._delegation.ended(command)
+            case _:
+                assert_never(command)
+
+    def _append_text(self, command: act.AppendText) -> None:
+        call = self._call
+        item_id = call.new_item_id()
+        sent = command.text
+        if command.role == "user" and sent and not sent.startswith("[USER] "):
+            sent = f"[USER] {sent}"
+        call.create_item(ev.message_item(_wire_role(command.role), sent, item_id=item_id))
+        kind: ItemType = "assistantMessage" if command.role == "assistant" else "userMessage"
+        item = Item(item_id, kind, command.text, role=command.role, created_at=call.wall_ms())
+        call.record(call.items.add(item))
+        call.transcript.done(item_id, command.role, command.text)
+        respond = command.respond
+        if respond is None:
+            respond = call.config.modality == "text" and command.role == "user"
+        if respond:
+            call.want_response()
+
+    # -- events that concern more than one part ----------------------------------------------------
+
+    def _item_added(self, event: ev.ItemAdded) -> None:
+        item, call = event.item, self._call
+        if item.id in call.replayed:
+            return
+        if not self._is_of_own_tool(item):
+            call.notify("itemAdded", {"item": item.model_dump(mode="json", exclude_unset=True)})
+        if item.type == "message" and item.id is not None:
+            if item.role == "assistant" and call.responses.running:
+                self._answer.begin(item.id, event.previous_item_id)
+            elif event.previous_item_id is not None:
+                call.items.note(item.id, previous_item_id=event.previous_item_id)
+
+    def _item_done(self, event: ev.ItemDone) -> None:
+        item = event.item
+        if item.id in self._call.replayed:
+            return
+        if item.type == "function_call":
+            self._delegation.called(item)
+        elif item.type == "message" and item.role == "assistant" and item.id is not None:
+            self._answer.finish(item.id, "interrupted" if item.status == "incomplete" else "completed", item.text())
+
+    def _is_of_own_tool(self, item: ev.Item) -> bool:
+        if item.type == "function_call":
+            return item.name in OWN_TOOLS
+        return item.type == "function_call_output" and item.id is not None and item.id in self._call.history
+
+    def _error(self, event: ev.ErrorEvent) -> None:
+        code = event.error.code
+        match judge(code, event.error.event_id):
+            case Verdict.IGNORE:
+                pass
+            case Verdict.RETRY:
+                self._call.responses.refused(now=self._call.now)
+            case Verdict.REOPEN:
+                loss = Loss(event.text, code="session_expired", clean=True)
+                self._lost(self._upstreams.current, loss)
+            case Verdict.FATAL:
+                self._fail(Loss(event.text, code=code or "upstream_lost", retryable=False), "error")
+            case Verdict.SURFACE:
+                self._surface(event)
+
+    def _surface(self, event: ev.ErrorEvent) -> None:
+        refused_create = (event.error.event_id or "").startswith("create_")
+        if refused_create:
+            self._call.responses.denied()
+        code = event.error.code or event.error.type or "upstream_error"
+        self._call.notify("error", {"message": event.text, "code": code, "retryable": False})
+
+    # -- ends --------------------------------------------------------------------------------------
+
+    def _lost(self, generation: int, loss: Loss) -> None:
+        final = self._upstreams.lost(generation, loss)
+        if final is None:
+            return
+        if final.code == "session_expired":
+            self._fail(final, "session_expired")
+        elif final.clean and self._upstreams.was_open:
+            self._close("transport_closed")
+        else:
+            self._fail(final, "error")
+
+    def _fail(self, loss: Loss, reason: CloseReason) -> None:
+        self._call.notify("error", {"message": loss.message, "code": loss.code, "retryable": loss.retryable})
+        self._close(reason)
+
+    def _close(self, reason: CloseReason) -> None:
+        call = self._call
+        if self._upstreams.was_open:
+            self._answer.cut_off()
+            self._hearing.cut_off()
+            session = ItemId(f"{call.config.item_prefix}_session")
+            orderly = reason in ("requested", "transport_closed", "draining", "abandoned")
+            known = {"status": "completed"} if orderly else {"status": "failed", "error": reason}
+            call.record(call.items.end(session, **known))
+            call.notify("closed", {"reason": reason})
+        call.state = State.CLOSED
+        call.emit(Close(reason))
+
+    def _drain(self) -> list[Action]:
+        """The actions of this input, and what clients are to know of the call's state."""
+        call = self._call
+        self._upstreams.switch_if_due()
+        if call.state in (State.OPEN, State.REOPENING):
+            responses = call.responses
+            state = (responses.busy, responses.wanted, call.handoffs.open, call.speaking)
+            if state != self._shown:
+                self._shown = state
+                names = ("responseActive", "responseWanted", "handoffsOpen", "speaking")
+                call.notify("state", dict(zip(names, state, strict=True)))
+        actions, call.out = call.out, []
+        return actions
+
+
+def _wire_role(role: str) -> ev.Role:
+    """The API has no developer role in items; ``system`` is what it means."""
+    if role == "assistant":
+        return "assistant"
+    return "system" if role == "developer" else "user"

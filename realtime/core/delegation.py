@@ -1,0 +1,111 @@
+"""Function calls of the voice, turns of the agent, and what each is told of the other."""
+
+from __future__ import annotations
+
+from realtime.core.actions import AgentSaid, Line, StartOrJoinTurn, TurnEnded, TurnJoined, TurnRefused, TurnStarted
+from realtime.core.call import Call
+from realtime.core.handoffs import BACKGROUND_AGENT, REMAIN_SILENT, Delegated, Silent, UnknownTool
+from realtime.protocol.ids import ItemId
+from realtime.protocol.realtime import Item
+
+OWN_TOOLS = (BACKGROUND_AGENT, REMAIN_SILENT)
+
+
+class Delegation:
+    """Hands work over, steers it, and brings results back."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def called(self, item: Item) -> None:
+        """A function call of the voice is complete."""
+        call = self._call
+        wish = call.handoffs.requested(item)
+        if wish is None:
+            return
+        body = {
+            "id": item.id or call.new_item_id(),
+            "type": "function_call",
+            "call_id": wish.call_id,
+            "name": item.name or "",
+            "arguments": item.arguments or "",
+        }
+        call.history.put(ItemId(body["id"]), body)
+        match wish:
+            case Delegated():
+                self._delegate(wish)
+            case Silent():
+                call.answer(wish.call_id, "")
+            case UnknownTool():
+                call.answer(wish.call_id, call.config.words.unknown_tool)
+                call.want_response()
+
+    def started(self, command: TurnStarted) -> None:
+        """A turn was begun for the call."""
+        self._call.handoffs.started(command.call_id, command.turn_id)
+
+    def joined(self, command: TurnJoined) -> None:
+        """The call steers a running turn: it is acknowledged at once."""
+        self._call.handoffs.follow(command.turn_id)
+        self._call.answer(command.call_id, self._call.config.words.steered)
+        self._call.want_response()
+
+    def refused(self, command: TurnRefused) -> None:
+        """Nobody took the work."""
+        words = f"{self._call.config.words.failed} {command.message}"
+        self._call.answer(command.call_id, words)
+        self._call.want_response()
+
+    def said(self, command: AgentSaid) -> None:
+        """The agent said something worth telling."""
+        if not self._call.handoffs.said(command.turn_id):
+            return
+        self._call.tell_backend(command.text)
+        if self._call.config.speak_progress and not command.final:
+            self._call.want_response()
+
+    def ended(self, command: TurnEnded) -> None:
+        """The turn is over: the call that began it is answered, and the voice speaks of it."""
+        call = self._call
+        known = call.handoffs.ended(command.turn_id)
+        if known is None:
+            return
+        call_id, said = known
+        if call_id is not None:
+            call.answer(call_id, self._outcome(command, said))
+        elif command.status != "completed":
+            call.tell_backend(self._outcome(command, said))
+        elif not said:
+            return
+        call.want_response()
+
+    def _delegate(self, wish: Delegated) -> None:
+        call = self._call
+        lines = call.transcript.untold()
+        if wish.request:
+            lines.append(Line("user", wish.request))
+        call.notify(
+            "itemAdded",
+            {
+                "item": {
+                    "type": "handoff_request",
+                    "handoff_id": wish.call_id,
+                    "item_id": wish.item_id,
+                    "input_transcript": wish.request,
+                    "active_transcript": [{"role": line.role, "text": line.text} for line in lines],
+                }
+            },
+        )
+        if lines:
+            call.emit(StartOrJoinTurn(wish.call_id, wish.item_id, wish.request, tuple(lines)))
+        else:
+            call.answer(wish.call_id, call.config.words.empty_request)
+            call.want_response()
+
+    def _outcome(self, command: TurnEnded, said: bool) -> str:
+        words = self._call.config.words
+        if command.status == "failed":
+            return f"{words.failed} {command.error or ''}".strip()
+        if command.status == "interrupted":
+            return words.cancelled
+        return words.result_pointer if said else words.no_result

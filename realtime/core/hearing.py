@@ -1,0 +1,131 @@
+"""What the person says: a turn takes its place when speech starts and is filled when the words come.
+
+Law: an item of the person's is begun once and ended once: completed with its transcript, failed when the
+transcription did, interrupted when the audio never became a turn. Transcripts may come late, doubled, or
+never.
+"""
+
+from __future__ import annotations
+
+from realtime.core.answer import Answer
+from realtime.core.call import Call
+from realtime.protocol.appserver import Item, Shed
+from realtime.protocol.ids import ItemId
+from realtime.protocol.realtime import (
+    AudioCleared,
+    AudioCommitted,
+    InputTranscriptDelta,
+    InputTranscriptDone,
+    InputTranscriptFailed,
+    SpeechStarted,
+    SpeechStopped,
+    message_item,
+)
+
+
+class Hearing:
+    """The person's side of the call."""
+
+    def __init__(self, call: Call, answer: Answer) -> None:
+        self._call = call
+        self._answer = answer
+        self._uncommitted: ItemId | None = None
+
+    def speech_started(self, event: SpeechStarted) -> None:
+        """The person cuts in, or begins."""
+        call = self._call
+        call.speaking = True
+        call.notify("itemAdded", {"item": {"type": event.type, "item_id": event.item_id}})
+        if call.config.barge_in:
+            self._answer.cut_in()
+        if event.item_id is not None:
+            self._begin(event.item_id)
+            self._uncommitted = event.item_id
+
+    def speech_stopped(self, event: SpeechStopped) -> None:
+        """The person has paused."""
+        self._call.speaking = False
+
+    def committed(self, event: AudioCommitted) -> None:
+        """The audio has become an item."""
+        call = self._call
+        call.speaking = False
+        self._uncommitted = None
+        if event.item_id is None:
+            return
+        self._begin(event.item_id, after=event.previous_item_id)
+        if event.previous_item_id is not None:
+            call.items.note(event.item_id, previous_item_id=event.previous_item_id)
+        if not call.config.transcribes:
+            call.record(call.items.end(event.item_id, status="completed"))
+
+    def cleared(self, event: AudioCleared) -> None:
+        """The audio is forgotten."""
+        self._call.speaking = False
+        self._drop_uncommitted()
+
+    def transcript_delta(self, event: InputTranscriptDelta) -> None:
+        """Some words of the person's."""
+        if event.delta is None:
+            return
+        call = self._call
+        item_id = call.transcript.item_of(event.item_id, "user")
+        if call.transcript.delta(item_id, "user", event.delta):
+            params = {"role": "user", "delta": event.delta, "itemId": item_id}
+            call.notify("transcript/delta", params, Shed.DELTA)
+
+    def transcript_done(self, event: InputTranscriptDone) -> None:
+        """All words of the person's turn."""
+        if event.transcript is None:
+            return
+        call, text = self._call, event.transcript
+        item_id = call.transcript.item_of(event.item_id, "user")
+        if not call.transcript.done(item_id, "user", text):
+            return
+        call.notify("transcript/done", {"role": "user", "text": text, "itemId": item_id})
+        call.history.put(item_id, message_item("user", text, item_id=item_id))
+        if call.items.get(item_id) is None:
+            call.record(call.items.add(self._item(item_id, text)))
+        else:
+            call.record(call.items.end(item_id, text=text, status="completed"))
+
+    def transcript_failed(self, event: InputTranscriptFailed) -> None:
+        """The words are lost; the turn is not."""
+        if event.item_id is None:
+            return
+        message = (event.error.message if event.error else None) or "the transcription failed"
+        if not self._call.transcript.done(event.item_id, "user", ""):
+            return
+        self._begin(event.item_id)
+        params = {"role": "user", "itemId": event.item_id, "message": message}
+        self._call.notify("transcript/failed", params)
+        self._call.record(self._call.items.end(event.item_id, status="failed", error=message))
+
+    def cut_off(self) -> None:
+        """The connection is gone: what was being said or transcribed will not be told any more."""
+        call = self._call
+        call.speaking = False
+        self._drop_uncommitted()
+        for item in call.items.open_items():
+            if item.type == "userMessage":
+                known = call.transcript.text(item.id)
+                lost = "the connection was lost before the transcription came"
+                call.transcript.done(item.id, "user", known)
+                call.record(call.items.end(item.id, text=known, status="failed", error=lost))
+
+    def _begin(self, item_id: ItemId, *, after: ItemId | None = None) -> None:
+        known = self._call.items.get(item_id)
+        if known is None:
+            self._call.history.place(item_id, after=after)
+            self._call.record(self._call.items.begin(self._item(item_id, "")))
+
+    def _item(self, item_id: ItemId, text: str) -> Item:
+        return Item(item_id, "userMessage", text, role="user", created_at=self._call.wall_ms())
+
+    def _drop_uncommitted(self) -> None:
+        item_id, self._uncommitted = self._uncommitted, None
+        item = self._call.items.get(item_id) if item_id is not None else None
+        if item is not None and item.type == "userMessage":
+            words = self._call.transcript.text(item.id)
+            self._call.transcript.done(item.id, "user", words)
+            self._call.record(self._call.items.end(item.id, text=words, status="interrupted"))

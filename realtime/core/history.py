@@ -1,0 +1,82 @@
+"""What a new upstream must be told: the conversation so far, as items, bounded.
+
+Law: an item keeps the place where it began, whenever its words come; an output never goes without its
+call. What has no words yet is not told.
+"""
+
+from __future__ import annotations
+
+from realtime.protocol.ids import CallId, ItemId
+from realtime.protocol.json import JsonObject
+
+KEPT = 1024
+"""Places remembered, far above what a replay takes."""
+
+
+class History:
+    """``items`` and ``chars`` bound a replay, the newest winning."""
+
+    def __init__(self, *, items: int, chars: int) -> None:
+        self._max_items = items
+        self._max_chars = chars
+        self._order: list[str] = []
+        self._bodies: dict[str, JsonObject | None] = {}
+
+    def place(self, item_id: ItemId, *, after: ItemId | None = None) -> None:
+        """Keep a place: behind ``after`` where that is known, else at the end."""
+        if item_id in self._bodies:
+            return
+        self._bodies[item_id] = None
+        if after is not None and after in self._bodies:
+            self._order.insert(self._order.index(after) + 1, item_id)
+        else:
+            self._order.append(item_id)
+        while len(self._order) > KEPT:
+            del self._bodies[self._order.pop(0)]
+
+    def put(self, item_id: ItemId, body: JsonObject) -> None:
+        """Fill the place (or take one at the end) with the item as it would be created."""
+        self.place(item_id)
+        self._bodies[item_id] = body
+
+    def remove(self, item_id: ItemId) -> None:
+        """The item was never heard, or is gone."""
+        if item_id in self._bodies:
+            del self._bodies[item_id]
+            self._order.remove(item_id)
+
+    def __contains__(self, item_id: ItemId) -> bool:
+        return item_id in self._bodies
+
+    def replay(self) -> list[JsonObject]:
+        """The newest items within the bounds, oldest first."""
+        chosen: list[JsonObject] = []
+        chars = 0
+        for key in reversed(self._order):
+            body = self._bodies[key]
+            if body is None:
+                continue
+            chars += _weight(body)
+            if len(chosen) >= self._max_items or chars > self._max_chars:
+                break
+            chosen.append(body)
+        chosen.reverse()
+        return _without_orphans(chosen)
+
+
+def _weight(body: JsonObject) -> int:
+    parts = body.get("content") or ()
+    words = sum(len(str(part.get("text", ""))) for part in parts)
+    return words + len(str(body.get("arguments", ""))) + len(str(body.get("output", "")))
+
+
+def _without_orphans(bodies: list[JsonObject]) -> list[JsonObject]:
+    calls: set[CallId] = set()
+    kept = []
+    for body in bodies:
+        if body["type"] == "function_call":
+            calls.add(body["call_id"])
+        elif body["type"] == "function_call_output" and body["call_id"] not in calls:
+            continue
+        kept.append(body)
+    return kept

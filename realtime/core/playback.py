@@ -1,0 +1,109 @@
+"""How much of the answer's audio has gone out, and how much of it was heard.
+
+Law: a truncation never goes past what arrived. What was heard is the client's report where there is one,
+else a guess by the clock: items play one after another, each from when its first chunk came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.protocol.audio import AudioChunk
+from realtime.protocol.ids import ItemId
+
+KEPT = 16
+"""Items remembered; older ones have long been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An item was cut off: the first ``heard_ms`` of its ``audio_ms`` were heard.
+
+    ``heard_ms`` 0 means that the item is better deleted than truncated.
+    """
+
+    item_id: ItemId
+    heard_ms: int
+    audio_ms: int
+
+
+@dataclass(slots=True)
+class _Track:
+    first: float
+    samples_ms: float = 0.0
+    report: int | None = None
+    cut: int | None = None
+    active: bool = True
+    stale: bool = False
+
+    @property
+    def received(self) -> int:
+        # A hair above, so that sums of exact fractions do not fall a millisecond short.
+        return int(self.samples_ms + 1e-6)
+
+
+class Playback:
+    """The answer's items that may still be playing."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[ItemId, _Track] = {}
+
+    def received(self, item_id: ItemId, chunk: AudioChunk, *, now: float) -> None:
+        """A chunk of the item is on its way to the person."""
+        track = self._tracks.get(item_id)
+        if track is None:
+            track = self._tracks[item_id] = _Track(first=now)
+            while len(self._tracks) > KEPT:
+                del self._tracks[next(iter(self._tracks))]
+        track.samples_ms += chunk.duration_ms
+
+    def audio_ms(self, item_id: ItemId) -> int | None:
+        """Audio of the item that arrived so far; None when there was none."""
+        track = self._tracks.get(item_id)
+        return track.received if track else None
+
+    def heard(self, item_id: ItemId, ms: int) -> Cut | None:
+        """The client's report. A cut item of which less was heard than thought is cut again."""
+        track = self._tracks.get(item_id)
+        if track is None or track.stale:
+            return None
+        track.report = ms
+        if track.cut is None or ms >= track.cut:
+            return None
+        track.cut = ms
+        return Cut(item_id, ms, track.received)
+
+    def done(self, item_id: ItemId | None = None) -> None:
+        """The item's response has ended (None: of all items); its audio may still be playing."""
+        for known, track in self._tracks.items():
+            if item_id is None or known == item_id:
+                track.active = False
+
+    def interrupted(self, *, now: float) -> list[Cut]:
+        """The person cuts in: what has to be cut, in order. Each item is cut once."""
+        cuts, free_at = [], 0.0
+        last = next(reversed(self._tracks), None)
+        for item_id, track in self._tracks.items():
+            begins = max(track.first, free_at)
+            free_at = begins + track.samples_ms / 1000
+            if track.cut is not None or track.stale or not track.received:
+                continue
+            heard = track.report if track.report is not None else int(max(0.0, now - begins) * 1000)
+            heard = min(heard, track.received)
+            if heard < track.received or (track.active and item_id == last):
+                track.cut = heard
+                cuts.append(Cut(item_id, heard, track.received))
+        return cuts
+
+    def is_playing(self, *, now: float) -> bool:
+        """True while something of it may still be sounding."""
+        end = 0.0
+        for track in self._tracks.values():
+            if track.cut is None:
+                end = max(end, track.first) + track.samples_ms / 1000
+        return now < end
+
+    def retire(self) -> None:
+        """The connection is gone: what still sounds can be flushed, but no longer truncated."""
+        for track in self._tracks.values():
+            track.stale, track.active = True, False

@@ -1,0 +1,138 @@
+"""The arbiter: one response at a time.
+
+Law: a response is asked for only when none is, or may be, active; what is asked for meanwhile is
+remembered as one wish, since a response begun later has seen every item. The wish is granted when the
+active one ends, is refused, or is given up.
+
+A response is *asked* from our ``response.create`` until ``response.created`` tells its id, then *active*
+until its end. Voice detection may begin one of its own while ours is on its way: ours is then refused
+by the upstream, which is no error, and the wish stays. Ours are told from its by the ``metadata`` that
+the API echoes; an upstream that never echoes is taken at its word that a response created after ours was
+sent is ours.
+"""
+
+from __future__ import annotations
+
+from realtime.protocol.ids import ResponseId
+
+METADATA_KEY = "voxgate"
+
+
+class ResponseQueue:
+    """``deadline`` is when a silent response is given up, or None when nothing is awaited."""
+
+    def __init__(self, *, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._asked = False
+        self._running = False
+        self._active: ResponseId | None = None
+        self._echoes = False
+        self._wanted = False
+        self.deadline: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while a response is, or may be, active."""
+        return self._asked or self._running
+
+    @property
+    def running(self) -> bool:
+        """True while a response is known to be active."""
+        return self._running
+
+    @property
+    def wanted(self) -> bool:
+        """True while a wish waits."""
+        return self._wanted
+
+    @property
+    def active(self) -> ResponseId | None:
+        """The id of the active response, where one is known."""
+        return self._active
+
+    def request(self, *, now: float) -> bool:
+        """A response is wanted; True: send ``response.create`` now."""
+        if self.busy:
+            self._wanted = True
+            return False
+        return self._ask(now)
+
+    def want(self) -> None:
+        """Remember the wish only (there is no connection to ask over)."""
+        self._wanted = True
+
+    def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> None:
+        """A response has begun. ``ours`` by its metadata; None when it carries none."""
+        if ours:
+            self._echoes = True
+        if ours or (ours is None and not self._echoes):
+            self._asked = False
+        self._running = True
+        self._active = response_id
+        self.touched(now=now)
+
+    def touched(self, *, now: float) -> None:
+        """Something came of the active response: it lives."""
+        if self.busy:
+            self.deadline = now + self._limit_s
+
+    def refused(self, *, now: float) -> None:
+        """Ours came while another was active: it is still wanted."""
+        if not self._asked:
+            return
+        self._asked = False
+        self._wanted = True
+        if not self._running:
+            self._running, self._active = True, None
+        self.touched(now=now)
+
+    def denied(self) -> None:
+        """Ours was refused for another reason: it will not come, and is not asked for again."""
+        self._asked = False
+        self._settle()
+
+    def finished(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
+        """A response has ended; True: send ``response.create`` for the wish now."""
+        if self._running and (self._active is None or response_id is None or response_id == self._active):
+            self._running, self._active = False, None
+        elif ours and self._asked and not self._running:
+            self._asked = False  # its beginning was lost on the way
+        else:
+            return False
+        return self._next(now)
+
+    def expired(self, *, now: float) -> bool:
+        """Past the deadline: give up what never came; True: send ``response.create`` for the wish now."""
+        if self.deadline is None or now < self.deadline:
+            return False
+        self._asked = self._running = False
+        self._active = None
+        return self._next(now)
+
+    def lost(self, *, again: bool) -> None:
+        """The connection is gone, and with it what was active; ``again``: it is to be asked for anew."""
+        self._wanted = self._wanted or self._asked or (self._running and again)
+        self._asked = self._running = False
+        self._active = None
+        self._echoes = False
+        self.deadline = None
+
+    def reopened(self, *, now: float) -> bool:
+        """A connection is there again; True: send ``response.create`` for the wish now."""
+        return self._next(now)
+
+    def _next(self, now: float) -> bool:
+        self._settle()
+        if self.busy or not self._wanted:
+            return False
+        self._wanted = False
+        return self._ask(now)
+
+    def _ask(self, now: float) -> bool:
+        self._asked = True
+        self.deadline = now + self._limit_s
+        return True
+
+    def _settle(self) -> None:
+        if not self.busy:
+            self.deadline = None

@@ -1,0 +1,186 @@
+"""The connections below a conversation: opening, losing, replacing.
+
+Law: the conversation outlives its connections. A new one is told the history; that one mechanism serves
+a drop, the session limit and (later) the hand-over to another node. Before the limit a second connection
+is made ready, and taken in a quiet moment; at the latest just before the limit.
+"""
+
+from __future__ import annotations
+
+from realtime.core.actions import Begin, Loss, Open
+from realtime.core.answer import Answer
+from realtime.core.call import Call, State
+from realtime.core.hearing import Hearing
+from realtime.protocol.appserver import Item
+from realtime.protocol.ids import ItemId
+from realtime.protocol.realtime import ClientEvent, ItemCreate, SessionUpdate
+
+PREPARE_AT = 0.85
+"""Share of the session limit after which a second connection is made ready."""
+SWITCH_AT = 0.95
+"""Share of it after which the switch waits for no quiet moment."""
+STABLE_S = 10.0
+"""A connection that lived so long makes the count of attempts begin anew."""
+
+
+class Upstreams:
+    """Which connection is talked over, and which comes next."""
+
+    def __init__(self, call: Call, answer: Answer, hearing: Hearing) -> None:
+        self._call = call
+        self._answer = answer
+        self._hearing = hearing
+        self._newest = 0
+        self._opening: int | None = None
+        self._standby: int | None = None
+        self._standby_ready = False
+        self._attempt = 0
+        self._lost_at = 0.0
+        self._opened_at: float | None = None
+        self._prepare_at: float | None = None
+        self._switch_at: float | None = None
+        self.current = 0
+        """The generation that is talked over; events of others are stale."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` is wanted."""
+        if self._call.state is not State.OPEN:
+            return None
+        return self._switch_at if self._standby is not None else self._prepare_at
+
+    @property
+    def was_open(self) -> bool:
+        """True once the call has begun."""
+        return self._opened_at is not None
+
+    def start(self) -> None:
+        """Make the first connection."""
+        self._open(0.0)
+
+    def opened(self, generation: int) -> None:
+        """A connection is there."""
+        if generation == self._standby:
+            self._standby_ready = True
+            self.switch_if_due()
+        elif generation == self._opening:
+            self._begin(generation)
+
+    def lost(self, generation: int, loss: Loss) -> Loss | None:
+        """A connection is gone, or never came. Returns the loss when it ends the call."""
+        if generation == self._standby:
+            self._standby, self._standby_ready = None, False
+            self._prepare_at = self._call.now + STABLE_S
+            return None
+        if generation == self._opening:
+            return self._not_opened(loss)
+        if generation != self.current or self._call.state is not State.OPEN:
+            return None
+        return self._dropped(loss)
+
+    def tick(self) -> None:
+        """Prepare, or switch, when it is time."""
+        now = self._call.now
+        if self._call.state is not State.OPEN:
+            return
+        if self._standby is None and self._prepare_at is not None and now >= self._prepare_at:
+            self._newest += 1
+            self._standby, self._standby_ready = self._newest, False
+            self._call.emit(Open(self._standby))
+        self.switch_if_due()
+
+    def switch_if_due(self) -> None:
+        """Take the connection that stands ready, if this moment is quiet or the last."""
+        call = self._call
+        if not self._standby_ready or call.state is not State.OPEN:
+            return
+        quiet = not (call.responses.busy or call.speaking or call.playback.is_playing(now=call.now))
+        if quiet or (self._switch_at is not None and call.now >= self._switch_at):
+            self._settle()
+            self._begin_standby()
+
+    def _open(self, delay: float) -> None:
+        self._newest += 1
+        self._opening = self._newest
+        self._call.emit(Open(self._opening, delay))
+
+    def _begin_standby(self) -> None:
+        generation, self._standby, self._standby_ready = self._standby, None, False
+        if generation is not None:
+            self._begin(generation)
+
+    def _begin(self, generation: int) -> None:
+        call = self._call
+        self.current, self._opening = generation, None
+        call.state = State.OPEN
+        limit = call.config.session_limit_s
+        self._prepare_at = call.now + limit * PREPARE_AT if call.config.reconnect.enabled else None
+        self._switch_at = call.now + limit * SWITCH_AT
+        bodies = call.history.replay()
+        call.replayed = frozenset(ItemId(body["id"]) for body in bodies) if self.was_open else frozenset()
+        events: list[ClientEvent] = [SessionUpdate(session=call.config.session)]
+        events += [ItemCreate(item=body) for body in bodies]
+        call.emit(Begin(generation, tuple(events)))
+        if self.was_open:
+            call.notify("resumed", {"attempt": self._attempt})
+        else:
+            self._announce()
+        self._opened_at = call.now
+        if call.responses.reopened(now=call.now):
+            call.ask_response()
+
+    def _announce(self) -> None:
+        call = self._call
+        config = call.config
+        call.notify(
+            "started",
+            {
+                "sessionId": config.session_id,
+                "realtimeSessionId": config.session_id,
+                "version": config.version,
+            },
+        )
+        item = Item(ItemId(f"{config.item_prefix}_session"), "session", created_at=call.wall_ms())
+        call.record(call.items.begin(item))
+
+    def _settle(self) -> None:
+        """What was under way on the old connection ends with it."""
+        again = self._answer.cut_off()
+        self._hearing.cut_off()
+        self._call.responses.lost(again=again)
+
+    def _dropped(self, loss: Loss) -> Loss | None:
+        call = self._call
+        self._settle()
+        if not call.config.reconnect.enabled:
+            return loss
+        if self._standby_ready:
+            self._begin_standby()
+            return None
+        if self._opened_at is not None and call.now - self._opened_at >= STABLE_S:
+            self._attempt = 0
+        if self._attempt == 0:
+            self._lost_at = call.now
+        call.state = State.REOPENING
+        self._standby = None
+        return self._try_again(loss)
+
+    def _not_opened(self, loss: Loss) -> Loss | None:
+        call = self._call
+        if not self.was_open:
+            self._attempt += 1
+            if not loss.retryable or self._attempt > call.config.reconnect.first_retries:
+                return loss
+            self._open(call.config.reconnect.delay(self._attempt))
+            return None
+        return self._try_again(loss)
+
+    def _try_again(self, loss: Loss) -> Loss | None:
+        call = self._call
+        given_up = self._attempt > 0 and call.now - self._lost_at > call.config.reconnect.give_up_s
+        if not loss.retryable or given_up:
+            return loss
+        self._attempt += 1
+        call.notify("reconnecting", {"attempt": self._attempt})
+        self._open(call.config.reconnect.delay(self._attempt))
+        return None
