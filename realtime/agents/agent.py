@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from realtime.protocol.ids import ThreadId, TurnId
 
@@ -64,7 +64,8 @@ class AgentTask:
 
     For a hand-off ``prompt`` is the ``<realtime_delegation>`` text and ``request`` what the voice
     passed on; for a typed turn both are the person's words. ``metadata`` is sent along where the
-    agent's service takes metadata.
+    agent's service takes metadata. ``conversation`` says whether the person talks with the voice
+    right now, or did before in this thread; None: there was no spoken conversation.
     """
 
     thread_id: ThreadId
@@ -75,16 +76,19 @@ class AgentTask:
     memory: Memory
     history: Sequence[AgentMessage] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    conversation: Literal["live", "ended"] | None = None
 
 
+@runtime_checkable
 class BackgroundAgent(Protocol):
     """Runs tasks, several at once (one a thread)."""
 
-    def run(self, task: AgentTask) -> AsyncIterator[AgentUpdate]:
-        """Work on the task; the end of the iterator is the end of the turn.
+    def run(self, task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        """Work on the task; the end of the generator is the end of the turn.
 
-        Raises ``AgentError`` when it fails. Cancelling the consuming task, or closing the iterator,
-        stops the work.
+        Raises ``AgentError`` when it fails. Cancelling the consuming task, or closing the generator,
+        stops the work. What steers the task and was never read is run as a task of its own afterwards,
+        in the same turn, so an agent need not listen.
         """
         ...
 

@@ -1,0 +1,60 @@
+"""What passed between a thread's people and its agent: kept with each turn, told to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from realtime.agents.agent import AgentMessage
+from realtime.protocol.appserver import Record
+from realtime.protocol.ids import ThreadId, TurnId
+from realtime.protocol.json import JsonObject, encode
+
+TURN_METADATA: Final = "x-codex-turn-metadata"
+
+
+def to_json(messages: Iterable[AgentMessage]) -> list[JsonObject]:
+    """The form in which a turn's record keeps its exchange."""
+    return [{"role": message.role, "text": message.text} for message in messages]
+
+
+def history(records: Iterable[Record], *, items: int, chars: int) -> list[AgentMessage]:
+    """The exchanges of earlier turns, oldest first, from their ``turn/completed`` records.
+
+    At most ``items`` messages and ``chars`` characters, the newest; a message is never cut.
+    """
+    messages = [message for record in records for message in _of_turn(record.params.get("turn"))]
+    return newest(messages, items=items, chars=chars)
+
+
+def newest(messages: Sequence[AgentMessage], *, items: int, chars: int) -> list[AgentMessage]:
+    """The last messages that fit both bounds."""
+    kept: list[AgentMessage] = []
+    for message in reversed(messages[-items:]):
+        chars -= len(message.text)
+        if chars < 0:
+            break
+        kept.append(message)
+    return kept[::-1]
+
+
+def turn_metadata(client: Mapping[str, str], *, thread_id: ThreadId, turn_id: TurnId) -> dict[str, str]:
+    """What is sent along to the agent's service: the client's members, then ours, which win."""
+    members = {**client, "session_id": thread_id, "turn_id": turn_id, "thread_source": "user"}
+    return {TURN_METADATA: encode(members)}
+
+
+def _of_turn(turn: Any) -> list[AgentMessage]:
+    """Tolerant of records that another version wrote: what cannot be read is left out."""
+    if not isinstance(turn, dict):
+        return []
+    stored = turn.get("messages")
+    if not isinstance(stored, list):
+        stored = [{"role": "user", **part} for part in turn.get("input", ()) if isinstance(part, dict)]
+    return [
+        AgentMessage(message["role"], message["text"])
+        for message in stored
+        if isinstance(message, dict)
+        and message.get("role") in ("user", "assistant")
+        and isinstance(message.get("text"), str)
+    ]
