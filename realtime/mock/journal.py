@@ -1,0 +1,33 @@
+"""The mock's log: every event of every connection, a JSON line each."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Literal
+
+from realtime.protocol import json
+
+
+class Journal:
+    """Lines ``{t, conn, dir, event}``, each in the file before ``write`` returns. Without a path: nowhere."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = path.open("a", encoding="utf-8") if path is not None else None
+
+    def close(self) -> None:
+        """No more comes."""
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, conn: str, direction: Literal["client", "server"], text: str) -> None:
+        """Note a frame that arrived (``client``) or is about to be sent (``server``); no JSON goes in as a string."""
+        if self._file is None:
+            return
+        try:
+            event: object = json.decode_object(text)
+        except ValueError:
+            event = text
+        line = {"t": time.time(), "conn": conn, "dir": direction, "event": event}
+        self._file.write(json.encode(line) + "\n")
+        self._file.flush()

@@ -1,0 +1,83 @@
+"""What one response is to be like: the session's configuration with the overrides of ``response.create``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from realtime.mock.conversation import Item, lines
+from realtime.mock.refusal import Refused
+from realtime.mock.reply import Context
+from realtime.mock.tokens import MOST_OUTPUT_TOKENS
+from realtime.protocol.json import JsonObject
+
+_METADATA_PAIRS = 16
+_METADATA_KEY = 64
+_METADATA_VALUE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A response before it begins. ``conversation`` False: out of band, nothing of it stays."""
+
+    modality: str
+    voice: str | JsonObject
+    speed: float
+    format: JsonObject
+    instructions: str
+    max_output_tokens: int | str
+    conversation: bool
+    metadata: dict[str, str] | None = None
+    tools: dict[str, JsonObject] = field(default_factory=dict)
+    forced: str | None = None
+
+    @property
+    def token_limit(self) -> int:
+        """The limit as a number."""
+        return MOST_OUTPUT_TOKENS if isinstance(self.max_output_tokens, str) else self.max_output_tokens
+
+    def context(self, items: list[Item]) -> Context:
+        """What the script is told."""
+        return Context(lines(items), self.tools, self.instructions, self.forced)
+
+
+def plan(session: JsonObject, overrides: JsonObject) -> Plan:
+    """Both together; raises ``Refused`` for metadata out of bounds."""
+    output = {**session["audio"]["output"], **overrides.get("audio", {}).get("output", {})}
+    settings = {**session, **overrides}
+    choice = settings["tool_choice"]
+    tools = {tool["name"]: tool.get("parameters") or {} for tool in settings["tools"] if tool["type"] == "function"}
+    return Plan(
+        modality=settings["output_modalities"][0],
+        voice=output["voice"],
+        speed=output["speed"],
+        format=output["format"],
+        instructions=settings["instructions"],
+        max_output_tokens=settings["max_output_tokens"],
+        conversation=overrides.get("conversation", "auto") == "auto",
+        metadata=_metadata(overrides.get("metadata")),
+        tools={} if choice == "none" else tools,
+        forced=_forced(choice),
+    )
+
+
+def _forced(choice: str | JsonObject) -> str | None:
+    if choice == "required":
+        return ""
+    return str(choice["name"]) if isinstance(choice, dict) and choice["type"] == "function" else None
+
+
+def _metadata(value: dict[str, Any] | None) -> dict[str, str] | None:
+    if value is None:
+        return None
+    sound = all(
+        isinstance(text, str) and len(key) <= _METADATA_KEY and len(text) <= _METADATA_VALUE
+        for key, text in value.items()
+    )
+    if len(value) > _METADATA_PAIRS or not sound:
+        message = (
+            f"Invalid 'response.metadata': at most {_METADATA_PAIRS} pairs, keys of {_METADATA_KEY} "
+            f"and string values of {_METADATA_VALUE} characters."
+        )
+        raise Refused("invalid_value", message, param="response.metadata")
+    return value

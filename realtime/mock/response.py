@@ -1,0 +1,257 @@
+"""One response: its events in their order, its output, and its end."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from realtime.mock.conversation import Conversation, Item
+from realtime.mock.ids import Ids
+from realtime.mock.plan import Plan
+from realtime.mock.reply import Call, Reply, Say
+from realtime.mock.speech.contracts import BYTES_PER_MS, Synthesizer
+from realtime.mock.timeline import Performance
+from realtime.mock.tokens import ASSISTANT_MS_PER_TOKEN, text_tokens, usage
+from realtime.protocol.json import JsonObject
+
+_CHUNK_MS = 200
+_CHUNK = _CHUNK_MS * BYTES_PER_MS
+_WORDS_A_DELTA = 3
+_ARGUMENTS_A_DELTA = 24
+_RATE_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a response is performed with. ``given`` are the text and audio tokens it goes by.
+
+    ``think_s`` pass before the first output, ``pace_s`` between two deltas.
+    """
+
+    ids: Ids
+    conversation: Conversation
+    conversation_id: str
+    synthesizer: Synthesizer
+    think_s: float
+    pace_s: float
+
+
+class Response:
+    """Speaks a reply. ``perform`` is its course; ``cancel`` ends it at any moment, with all the ``done`` events.
+
+    Law: exactly one ``response.done``; each part and item that was added is done before it.
+    """
+
+    def __init__(self, plan: Plan, reply: Reply, stage: Stage, given: tuple[int, int]) -> None:
+        self.id = stage.ids.new("resp")
+        self.plan = plan
+        self.status = "in_progress"
+        self._reply = reply
+        self._stage = stage
+        self._given = given
+        self._output: list[Item] = []
+        self._details: JsonObject | None = None
+        self._open: Item | None = None
+        self._audio_ms = 0.0
+        self._text_tokens = 0
+
+    @property
+    def active(self) -> bool:
+        """True until ``response.done``."""
+        return self.status == "in_progress"
+
+    def perform(self) -> Performance:
+        """All events, with the waits between them."""
+        yield {"type": "response.created", "response": self._body()}
+        yield _rate_limits(sum(self._given))
+        yield self._stage.think_s + self._reply.after_s
+        for part in self._reply.parts:
+            if not self.active:
+                return
+            yield from self._say(part) if isinstance(part, Say) else self._call(part)
+        if not self.active or self._reply.endless:
+            return
+        failure = self._reply.failure
+        if failure is None:
+            yield from self._finish("completed", None)
+        else:
+            error = {"type": "server_error", "code": failure.code, "message": failure.message}
+            yield from self._finish("failed", {"type": "failed", "error": error})
+
+    def cancel(self, reason: str) -> Iterator[JsonObject]:
+        """End it now; ``reason`` is ``client_cancelled`` or ``turn_detected``."""
+        return self._end("cancelled", reason)
+
+    def _end(self, status: str, reason: str) -> Iterator[JsonObject]:
+        if self._open is not None:
+            yield from self._close(self._open, "incomplete")
+        yield from self._finish(status, {"type": status, "reason": reason})
+
+    def _say(self, part: Say) -> Performance:
+        spoken = self.plan.modality == "audio"
+        item = self._begin({"type": "message", "role": "assistant", "content": []})
+        yield from self._item_added(item)
+        item.body["content"].append(
+            {"type": "output_audio", "transcript": ""} if spoken else {"type": "output_text", "text": ""}
+        )
+        yield self._at(item, "response.content_part.added", content_index=0, part=_part(item, spoken))
+        deltas = list(self._spoken(part.text) if spoken else self._written(part.text))
+        pace = self._stage.pace_s if part.over_s is None else part.over_s / len(deltas)
+        for words, pcm in deltas:
+            if not self.active:
+                return
+            yield from self._delta(item, words, pcm)
+            if self._over_limit():
+                yield from self._end("incomplete", "max_output_tokens")
+                return
+            yield pace
+        if self.active:
+            yield from self._close(item, "completed")
+
+    def _call(self, part: Call) -> Performance:
+        call_id = self._stage.ids.new("call")
+        item = self._begin({"type": "function_call", "name": part.name, "call_id": call_id, "arguments": ""})
+        yield from self._item_added(item)
+        for start in range(0, len(part.arguments), _ARGUMENTS_A_DELTA):
+            delta = part.arguments[start : start + _ARGUMENTS_A_DELTA]
+            item.body["arguments"] += delta
+            self._text_tokens += text_tokens(delta)
+            yield self._at(item, "response.function_call_arguments.delta", call_id=call_id, delta=delta)
+            yield self._stage.pace_s
+            if not self.active:
+                return
+        yield from self._close(item, "completed")
+
+    def _spoken(self, text: str) -> Iterator[tuple[str, bytes]]:
+        """Words and sound in steps of 200 ms, no more than the limit lets through."""
+        text = text[: self.plan.token_limit + 1]
+        voice = self.plan.voice if isinstance(self.plan.voice, str) else str(self.plan.voice["id"])
+        pcm = self._stage.synthesizer.speak(text, voice=voice, speed=self.plan.speed)
+        count = -(-len(pcm) // _CHUNK)
+        words = _shares(text, count)
+        return ((words[index], pcm[index * _CHUNK : (index + 1) * _CHUNK]) for index in range(count))
+
+    def _written(self, text: str) -> Iterator[tuple[str, bytes]]:
+        count = max(1, -(-len(text.split()) // _WORDS_A_DELTA))
+        return ((words, b"") for words in _shares(text, count))
+
+    def _delta(self, item: Item, words: str, pcm: bytes) -> Iterator[JsonObject]:
+        self._text_tokens += text_tokens(words)
+        content = item.body["content"][0]
+        name = "transcript" if pcm else "text"
+        if words:
+            content[name] = content.get(name, "") + words
+            kind = "response.output_audio_transcript.delta" if pcm else "response.output_text.delta"
+            yield self._at(item, kind, content_index=0, delta=words)
+        if pcm:
+            item.pcm += pcm
+            self._audio_ms += len(pcm) / BYTES_PER_MS
+            audio = base64.b64encode(pcm).decode()
+            yield self._at(item, "response.output_audio.delta", content_index=0, delta=audio)
+
+    def _over_limit(self) -> bool:
+        return sum(self._made()) > self.plan.token_limit
+
+    def _made(self) -> tuple[int, int]:
+        return self._text_tokens, -(-int(self._audio_ms) // ASSISTANT_MS_PER_TOKEN)
+
+    def _begin(self, body: JsonObject) -> Item:
+        identity = {"id": self._stage.ids.new("item"), "object": "realtime.item", "status": "in_progress"}
+        item = Item({**identity, **body}, fresh=False)
+        self._output.append(item)
+        self._open = item
+        if self.plan.conversation:
+            self._stage.conversation.add(item)
+        return item
+
+    def _item_added(self, item: Item) -> Iterator[JsonObject]:
+        yield self._output_item("response.output_item.added", item)
+        if self.plan.conversation:
+            yield self._stage.conversation.added(item)
+
+    def _close(self, item: Item, status: str) -> Iterator[JsonObject]:
+        self._open = None
+        item.body["status"] = status
+        if item.kind == "function_call":
+            name, arguments = item.body["name"], item.body["arguments"]
+            done = "response.function_call_arguments.done"
+            yield self._at(item, done, call_id=item.body["call_id"], name=name, arguments=arguments)
+        elif item.body["content"]:
+            yield from self._close_part(item)
+        # A client may have deleted the item meanwhile: then the conversation has nothing to say about it.
+        if item in self._stage.conversation:
+            yield self._stage.conversation.done(item)
+        yield self._output_item("response.output_item.done", item)
+
+    def _close_part(self, item: Item) -> Iterator[JsonObject]:
+        content = item.body["content"][0]
+        spoken = content["type"] == "output_audio"
+        if spoken:
+            yield self._at(item, "response.output_audio.done", content_index=0)
+            transcript = content.get("transcript", "")
+            yield self._at(item, "response.output_audio_transcript.done", content_index=0, transcript=transcript)
+        else:
+            yield self._at(item, "response.output_text.done", content_index=0, text=content["text"])
+        yield self._at(item, "response.content_part.done", content_index=0, part=_part(item, spoken))
+
+    def _finish(self, status: str, details: JsonObject | None) -> Iterator[JsonObject]:
+        self.status = status
+        self._details = details
+        yield {"type": "response.done", "response": self._body()}
+
+    def _at(self, item: Item, kind: str, **members: object) -> JsonObject:
+        index = self._output.index(item)
+        return {"type": kind, "response_id": self.id, "item_id": item.id, "output_index": index, **members}
+
+    def _output_item(self, kind: str, item: Item) -> JsonObject:
+        index = self._output.index(item)
+        return {"type": kind, "response_id": self.id, "output_index": index, "item": item.wire()}
+
+    def _body(self) -> JsonObject:
+        plan = self.plan
+        return {
+            "id": self.id,
+            "object": "realtime.response",
+            "status": self.status,
+            "status_details": self._details,
+            "output": [item.wire() for item in self._output],
+            "conversation_id": self._stage.conversation_id if plan.conversation else None,
+            "output_modalities": [plan.modality],
+            "max_output_tokens": plan.max_output_tokens,
+            "audio": {"output": {"format": plan.format, "voice": plan.voice}},
+            "metadata": plan.metadata,
+            "usage": None if self.active else usage(self._given, self._made()),
+        }
+
+
+def _part(item: Item, spoken: bool) -> JsonObject:
+    content = item.body["content"][0]
+    if spoken:
+        return {"type": "audio", "transcript": content.get("transcript", "")}
+    return {"type": "text", "text": content["text"]}
+
+
+def _rate_limits(tokens: int) -> JsonObject:
+    return {
+        "type": "rate_limits.updated",
+        "rate_limits": [
+            {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06},
+            {
+                "name": "tokens",
+                "limit": _RATE_LIMIT,
+                "remaining": max(0, _RATE_LIMIT - tokens),
+                "reset_seconds": round(tokens * 60 / _RATE_LIMIT, 3),
+            },
+        ],
+    }
+
+
+def _shares(text: str, count: int) -> list[str]:
+    """The text in ``count`` pieces, cut between words, none lost; pieces may be empty."""
+    words = [word + " " for word in text.split(" ")]
+    words[-1] = words[-1][:-1]
+    shares = [""] * count
+    for index, word in enumerate(words):
+        shares[index * count // len(words)] += word
+    return shares

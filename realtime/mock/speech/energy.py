@@ -1,0 +1,65 @@
+"""Voice detection by loudness."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realtime.mock.speech.contracts import SAMPLE_RATE, Voice
+
+_FRAME_MS = 10
+_FRAME = SAMPLE_RATE * _FRAME_MS // 1000
+_ONSET_FRAMES = 3
+_LEVEL_AT_ONE = 500.0
+_LEAST_LEVEL = 20.0
+
+
+class EnergyDetector:
+    """Speech is what is louder than a level for 30 ms on end.
+
+    The level is an RMS value of ``threshold * 500`` (of 32768), so 250 at the default threshold of 0.5. An
+    onset is told where the loud run began, an end where the last loud frame ended.
+    """
+
+    def __init__(self) -> None:
+        self._level = _LEVEL_AT_ONE / 2
+        self._silence_frames = 50
+        self._rest = b""
+        self._frames = 0
+        self._loud_run = 0
+        self._speaking = False
+        self._last_loud = 0
+
+    def configure(self, *, threshold: float, silence_ms: int) -> None:
+        """Takes effect from the next frame on."""
+        self._level = max(_LEAST_LEVEL, threshold * _LEVEL_AT_ONE)
+        self._silence_frames = max(1, silence_ms // _FRAME_MS)
+
+    def feed(self, pcm: bytes) -> list[Voice]:
+        """Look at the whole frames; what is left over waits for the next chunk."""
+        data = self._rest + pcm
+        whole = len(data) // (_FRAME * 2) * (_FRAME * 2)
+        self._rest = data[whole:]
+        samples = np.frombuffer(data[:whole], dtype="<i2").reshape(-1, _FRAME).astype(np.float32)
+        loud = np.sqrt(np.mean(samples * samples, axis=1)) > self._level if whole else np.zeros(0, dtype=bool)
+        if not self._speaking and not self._loud_run and not loud.any():
+            self._frames += len(loud)
+            return []
+        return [change for frame in loud.tolist() if (change := self._frame(frame)) is not None]
+
+    def reset(self) -> None:
+        """Silence until the next onset."""
+        self._speaking = False
+        self._loud_run = 0
+
+    def _frame(self, loud: bool) -> Voice | None:
+        self._frames += 1
+        self._loud_run = self._loud_run + 1 if loud else 0
+        if loud:
+            self._last_loud = self._frames
+        if not self._speaking and self._loud_run == _ONSET_FRAMES:
+            self._speaking = True
+            return Voice("started", (self._frames - _ONSET_FRAMES) * _FRAME_MS)
+        if self._speaking and self._frames - self._last_loud >= self._silence_frames:
+            self._speaking = False
+            return Voice("stopped", self._last_loud * _FRAME_MS)
+        return None

@@ -1,0 +1,45 @@
+"""What happens by itself: performances that go on as the clock does."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from realtime.protocol.json import JsonObject
+
+Performance = Iterator[float | JsonObject]
+"""Yields events to send now, and numbers: seconds to wait before going on."""
+
+
+class Timeline:
+    """Runs performances side by side, each by its own clock, in the order in which they are due.
+
+    Time comes in from outside. A late call makes up for all that was due, in its order.
+    """
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Performance]] = []
+        self._order = 0
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``run`` has something to do next."""
+        return self._due[0][0] if self._due else None
+
+    def start(self, performance: Performance, now: float) -> None:
+        """Begin at ``now``, with the next ``run``."""
+        self._push(now, performance)
+
+    def run(self, now: float) -> Iterator[JsonObject]:
+        """Everything that is due until ``now``. An event is yielded before what follows it happens."""
+        while self._due and self._due[0][0] <= now:
+            due, _, performance = heapq.heappop(self._due)
+            for step in performance:
+                if isinstance(step, float):
+                    self._push(due + step, performance)
+                    break
+                yield step
+
+    def _push(self, due: float, performance: Performance) -> None:
+        self._order += 1
+        heapq.heappush(self._due, (due, self._order, performance))
