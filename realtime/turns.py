@@ -21,11 +21,12 @@ from prompts.delegation import request_of
 from realtime.agents import exchange
 from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Memory, Output
 from realtime.agents.steering import Ear
-from realtime.errors import AgentError, Draining, GatewayError, Overloaded, StoreError, TurnNotFound
+from realtime.errors import AgentError, Draining, GatewayError, StoreError, TurnNotFound
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import CallId, ItemId, ThreadId, TurnId, new_turn_id
 from realtime.protocol.json import JsonObject
 from realtime.settings import AgentSettings, LimitsSettings
+from realtime.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -64,24 +65,13 @@ class TurnListener(Protocol):
 
 
 class TurnLane(Memory, Protocol):
-    """What a turn asks of its thread's lane."""
+    """What a turn asks of its thread's lane: see ``realtime.lanes.ThreadLane``."""
 
     @property
-    def thread(self) -> app.Thread:
-        """The thread."""
-        ...
-
-    def record(self, *drafts: app.Draft) -> Commit:
-        """Accept drafts in this order at once, or raise ``Overloaded``; the awaitable is done at the commit."""
-        ...
-
-    def live(self, notification: app.Notification) -> None:
-        """Tell all who watch the thread, at once."""
-        ...
-
-    async def latest(self, methods: Sequence[str], limit: int) -> list[app.Record]:
-        """The last committed records of these methods, in order."""
-        ...
+    def thread(self) -> app.Thread: ...
+    def record(self, *drafts: app.Draft) -> Commit: ...
+    def live(self, notification: app.Notification) -> None: ...
+    async def latest(self, methods: Sequence[str], limit: int) -> list[app.Record]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +99,11 @@ class Turns:
         settings: AgentSettings,
         limits: LimitsSettings,
         *,
+        telemetry: Telemetry | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._agent = agent
+        self._telemetry = telemetry or Telemetry()
         self._timeout_s = settings.timeout_s
         self._limits = limits
         self._clock = clock
@@ -156,7 +148,7 @@ class Turns:
         run = _Run(lane, request, self._limits, self._clock)
         committed = run.begin(listener)
         self._running[lane.thread.id] = run
-        self._group.create_task(self._run_turn(run, request), name=f"turn {run.turn.id}")
+        self._group.create_task(self._run_turn(run), name=f"turn {run.turn.id}")
         return Started(run.turn, committed)
 
     def steer(self, thread_id: ThreadId, text: str) -> Joined:
@@ -191,32 +183,34 @@ class Turns:
             raise TurnNotFound("no turn runs on this thread")
         return run
 
-    async def _run_turn(self, run: _Run, request: TurnRequest) -> None:
+    async def _run_turn(self, run: _Run) -> None:
         status: app.TurnStatus = "interrupted"
         error: str | None = None
         try:
-            status, error = await self._outcome(run, request)
+            status, error = await self._outcome(run)
         finally:  # also when cancelled: then as interrupted
             del self._running[run.lane.thread.id]
             run.settle(status, error)
+            self._telemetry.turn_ended(status, run.seconds)
         await run.farewell()
 
-    async def _outcome(self, run: _Run, request: TurnRequest) -> tuple[app.TurnStatus, str | None]:
+    async def _outcome(self, run: _Run) -> tuple[app.TurnStatus, str | None]:
         """How the agent's work ended. The one place that catches whatever a foreign agent may raise."""
         scope = asyncio.timeout(None)
+        outcome: tuple[app.TurnStatus, str | None] = ("completed", None)
         try:
             async with scope:
                 run.limit(scope, self._timeout_s)
-                await run.work(self._agent, request)
+                await run.work(self._agent)
         except AgentError as error:
-            return "failed", error.message
-        except Exception as error:
+            outcome = ("failed", error.message)
+        except Exception:
             if not scope.expired():
                 log.exception("turn %s: the agent failed", run.turn.id)
-                return "failed", f"the agent failed unexpectedly ({type(error).__name__})"
+            outcome = ("failed", "the agent failed unexpectedly")
         if scope.expired():
-            return ("interrupted", None) if run.interrupted else ("failed", f"no end within {self._timeout_s:g} s")
-        return "completed", None
+            outcome = ("failed", f"no end within {self._timeout_s:g} s")
+        return ("interrupted", None) if run.interrupted else outcome
 
 
 class _Run:
@@ -249,24 +243,19 @@ class _Run:
 
     def begin(self, listener: TurnListener | None) -> Commit:
         """Record the start: the hand-off's item first, then the turn."""
-        drafts = [app.turn_started(self.turn)]
-        handoff = self._handoff(self._request)
-        if handoff is not None:
-            drafts.insert(0, app.item_started(handoff))
-        committed = self.lane.record(*drafts)
-        self._commits.append(committed)
-        self._attend(handoff, listener, "started")
+        item = self._item(self._request)
+        opening = [app.item_started(item)] if item.call_id is not None else []
+        committed = self.lane.record(*opening, app.turn_started(self.turn))
+        self._attend(item, listener, "started", committed)
         return committed
 
     def join(self, request: TurnRequest, listener: TurnListener | None) -> Joined:
         """Steer with a hand-off or with typed text."""
-        handoff = self._handoff(request)
         self._ear.check_room()
-        draft = app.item_started(handoff) if handoff is not None else app.item_completed(self._typed(request))
-        committed = self.lane.record(draft)
-        self._commits.append(committed)
+        item = self._item(request)
+        committed = self.lane.record(app.item_started(item) if item.call_id is not None else app.item_completed(item))
         self._ear.put(request.prompt)
-        self._attend(handoff, listener, "steered")
+        self._attend(item, listener, "steered", committed)
         return Joined(self.turn, committed)
 
     def detach(self, listener: TurnListener) -> None:
@@ -285,10 +274,10 @@ class _Run:
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
-    async def work(self, agent: BackgroundAgent, request: TurnRequest) -> None:
+    async def work(self, agent: BackgroundAgent) -> None:
         """Run the agent, and again for what steered it and was never read."""
-        task = await self._task(request)
-        self._exchange.append(AgentMessage("user", request.prompt))
+        task = await self._task()
+        self._exchange.append(AgentMessage("user", task.prompt))
         while True:
             async with aclosing(agent.run(task)) as updates:
                 async for update in updates:
@@ -302,15 +291,12 @@ class _Run:
 
     def settle(self, status: app.TurnStatus, error: str | None) -> None:
         """The turn is over: record it and its hand-offs. Never waits."""
-        completed = status == "completed"
-        messages = exchange.newest(
-            tuple(self._exchange), items=self._limits.history_items, chars=self._limits.history_chars
-        )
+        messages = exchange.newest(tuple(self._exchange), self._limits)
         self.turn = replace(
             self.turn,
             status=status,
             error=error,
-            output=self._output if completed else None,
+            output=self._output if status == "completed" else None,
             completed_at=self._now(),
             messages=tuple(exchange.to_json(messages)),
         )
@@ -320,10 +306,10 @@ class _Run:
         ]
         try:
             self._commits.append(self.lane.record(*items, app.turn_completed(self.turn)))
-        except Overloaded:  # the store is stuck; the next start of the gateway closes what stands open
-            log.warning("turn %s: its end could not be recorded", self.turn.id)
+        except GatewayError as refusal:  # the next start of the gateway closes what stands open
+            log.warning("turn %s: its end could not be recorded: %s", self.turn.id, refusal.message)
         states: dict[app.TurnStatus, HandoffState] = {"completed": "finished", "failed": "failed"}
-        self._notify(states.get(status, "cancelled"), error if error is not None else self.turn.output)
+        self._notify(states.get(status, "cancelled"), error or self.turn.output, self._handoffs)
         self.settled.set()
 
     async def farewell(self) -> None:
@@ -336,7 +322,8 @@ class _Run:
             except StoreError as error:
                 log.warning("turn %s: not stored: %s", self.turn.id, error.message)
 
-    async def _task(self, request: TurnRequest) -> AgentTask:
+    async def _task(self) -> AgentTask:
+        request = self._request
         history = await self._history()
         spoken = any(message.text != request_of(message.text) for message in history)
         live = request.live or request.source == "handoff"
@@ -348,7 +335,7 @@ class _Run:
             steering=self._ear,
             memory=self.lane,
             history=history,
-            metadata=exchange.turn_metadata(request.metadata, thread_id=self.turn.thread_id, turn_id=self.turn.id),
+            metadata=exchange.turn_metadata(request.metadata, self.turn),
             conversation="live" if live else "ended" if spoken else None,
         )
 
@@ -360,7 +347,7 @@ class _Run:
         except StoreError as error:
             log.warning("turn %s: works without history: %s", self.turn.id, error.message)
             return []
-        return exchange.history(records, items=self._limits.history_items, chars=self._limits.history_chars)
+        return exchange.history(records, self._limits)
 
     async def _said(self, update: AgentUpdate) -> None:
         final = isinstance(update, Output)
@@ -368,7 +355,7 @@ class _Run:
         if final:
             self._output = update.text
         else:
-            self._notify("progress", update.text)
+            self._notify("progress", update.text, self._handoffs)
         for listener in tuple(self._listeners):
             await self._tell(listener, listener.said(self.turn.id, update.text, final=final))
 
@@ -379,39 +366,36 @@ class _Run:
             log.info("turn %s: a listener is gone: %s", self.turn.id, error.message)
             self.detach(listener)
 
-    def _attend(self, handoff: app.Item | None, listener: TurnListener | None, state: HandoffState) -> None:
+    def _attend(self, item: app.Item, listener: TurnListener | None, state: HandoffState, committed: Commit) -> None:
+        self._commits.append(committed)
         if listener is not None and all(other is not listener for other in self._listeners):
             self._listeners.append(listener)
-        if handoff is not None:
-            self._handoffs.append(handoff)
-            self._notify(state, handoff.text, only=handoff)
+        if item.call_id is not None:
+            self._handoffs.append(item)
+            self._notify(state, item.text, [item])
 
-    def _notify(self, state: HandoffState, text: str | None, *, only: app.Item | None = None) -> None:
-        for item in [only] if only is not None else self._handoffs:
+    @property
+    def seconds(self) -> float:
+        """How long the turn took, once it is settled."""
+        return ((self.turn.completed_at or self._now()) - self.turn.started_at) / 1000
+
+    def _notify(self, state: HandoffState, text: str | None, items: Sequence[app.Item]) -> None:
+        for item in items:
             params: JsonObject = {"threadId": self.turn.thread_id, "callId": item.call_id, "state": state}
             if text is not None:
                 params["text"] = text
             self.lane.live(app.Notification("thread/realtime/handoff", params))
 
-    def _handoff(self, request: TurnRequest) -> app.Item | None:
-        if request.source != "handoff" or request.call_id is None:
-            return None
+    def _item(self, request: TurnRequest) -> app.Item:
+        """How the thread shows the request: as a hand-off, open until the turn ends, or as the person's message."""
+        called = request.call_id is not None
         return app.Item(
-            id=request.item_id or ItemId(request.call_id),
-            type="handoff",
+            id=request.item_id or ItemId(request.call_id or f"steer_{new_turn_id()}"),
+            type="handoff" if called else "userMessage",
+            role=None if called else "user",
             text=request.request,
-            status="inProgress",
+            status="inProgress" if called else "completed",
             call_id=request.call_id,
-            turn_id=self.turn.id,
-            created_at=self._now(),
-        )
-
-    def _typed(self, request: TurnRequest) -> app.Item:
-        return app.Item(
-            id=ItemId(f"steer_{new_turn_id()}"),
-            type="userMessage",
-            role="user",
-            text=request.request,
             turn_id=self.turn.id,
             created_at=self._now(),
         )

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from realtime.agents.agent import AgentMessage
-from realtime.protocol.appserver import Record
-from realtime.protocol.ids import ThreadId, TurnId
+from realtime.protocol.appserver import Record, Turn
 from realtime.protocol.json import JsonObject, encode
+from realtime.settings import LimitsSettings
 
 TURN_METADATA: Final = "x-codex-turn-metadata"
 
@@ -18,19 +18,17 @@ def to_json(messages: Iterable[AgentMessage]) -> list[JsonObject]:
     return [{"role": message.role, "text": message.text} for message in messages]
 
 
-def history(records: Iterable[Record], *, items: int, chars: int) -> list[AgentMessage]:
-    """The exchanges of earlier turns, oldest first, from their ``turn/completed`` records.
-
-    At most ``items`` messages and ``chars`` characters, the newest; a message is never cut.
-    """
+def history(records: Iterable[Record], limits: LimitsSettings) -> list[AgentMessage]:
+    """The exchanges of earlier turns, oldest first, from their ``turn/completed`` records; the newest that fit."""
     messages = [message for record in records for message in _of_turn(record.params.get("turn"))]
-    return newest(messages, items=items, chars=chars)
+    return newest(messages, limits)
 
 
-def newest(messages: Sequence[AgentMessage], *, items: int, chars: int) -> list[AgentMessage]:
-    """The last messages that fit both bounds."""
+def newest(messages: Sequence[AgentMessage], limits: LimitsSettings) -> list[AgentMessage]:
+    """The last messages that fit ``history_items`` and ``history_chars``; a message is never cut."""
     kept: list[AgentMessage] = []
-    for message in reversed(messages[-items:]):
+    chars = limits.history_chars
+    for message in reversed(messages[-limits.history_items :]):
         chars -= len(message.text)
         if chars < 0:
             break
@@ -38,9 +36,9 @@ def newest(messages: Sequence[AgentMessage], *, items: int, chars: int) -> list[
     return kept[::-1]
 
 
-def turn_metadata(client: Mapping[str, str], *, thread_id: ThreadId, turn_id: TurnId) -> dict[str, str]:
+def turn_metadata(client: Mapping[str, str], turn: Turn) -> dict[str, str]:
     """What is sent along to the agent's service: the client's members, then ours, which win."""
-    members = {**client, "session_id": thread_id, "turn_id": turn_id, "thread_source": "user"}
+    members = {**client, "session_id": turn.thread_id, "turn_id": turn.id, "thread_source": "user"}
     return {TURN_METADATA: encode(members)}
 
 
