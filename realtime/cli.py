@@ -1,0 +1,62 @@
+"""The command line: finds the command, runs it, and says in one line what went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from realtime.errors import ConfigurationError, GatewayError
+
+COMMANDS = {
+    "serve": "run the gateway",
+    "mock": "run a mock of the Realtime API, to test clients against",
+    "call": "talk through a running gateway, from the terminal",
+    "threads": "list threads, or show one",
+    "doctor": "check configuration, store, upstream, packages and media",
+    "migrate": "bring the store's schema up to date",
+}
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    # only the chosen command is imported: asking for help must not load a database driver
+    command = import_module(f"realtime.commands.{arguments.command}")
+    try:
+        status: int = command.run(command.parser().parse_args(arguments.arguments))
+    except ConfigurationError as error:
+        return _fail(error, EXIT_USAGE)
+    except GatewayError as error:
+        return _fail(error, EXIT_FAILED)
+    except BrokenPipeError:
+        # whoever read our output (a pager, head) has seen enough
+        sys.stderr.close()
+        return EXIT_FAILED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="voxgate",
+        description="A realtime voice gateway.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:8}  {summary}" for name, summary in COMMANDS.items())
+        + "\n\n`voxgate COMMAND --help` says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="voxgate [-h] [--version] COMMAND ...",
+    )
+    parser.add_argument("--version", action="version", version=f"voxgate {version('voxgate')}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _fail(error: GatewayError, status: int) -> int:
+    print(f"voxgate: {error.message}", file=sys.stderr)
+    return status

@@ -1,0 +1,39 @@
+"""How a command lives as a process: its loop, its signals, its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import uvloop
+
+T = TypeVar("T")
+
+
+def run_until_signal(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+    """Run ``work`` on a fast loop. SIGTERM or SIGINT sets the event it gets; a second one ends the process at once."""
+
+    async def watched() -> T:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _on_signal, number, stop)
+        return await work(stop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(watched())
+
+
+def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
+    if stop.is_set():
+        os._exit(128 + number)
+    stop.set()
+
+
+def log_to_stderr(level: str) -> None:
+    """One line an event; a trace only where something failed that nobody foresaw."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")

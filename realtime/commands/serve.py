@@ -1,0 +1,62 @@
+"""``voxgate serve``: the gateway."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from urllib.parse import urlsplit
+
+from realtime.commands.process import log_to_stderr, run_until_signal
+from realtime.commands.settings import add_settings_flags, settings_from
+from realtime.gateway import Gateway
+from realtime.server.app import serving
+from realtime.settings import Settings
+
+
+def parser() -> argparse.ArgumentParser:
+    """What ``serve`` takes."""
+    parser = argparse.ArgumentParser(
+        prog="voxgate serve",
+        description="Run the gateway. With no key and no upstream given it talks through the embedded voice model "
+        "and the embedded agent. Prints one line with the page's address when it is ready.",
+        epilog="Settings also come from voxgate.toml and from VOXGATE_<SECTION>__<NAME>; flags win.",
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on, 0 for any free one (default: 8080)")
+    parser.add_argument("--upstream", metavar="URL", help="the Realtime API's address, or: embedded")
+    parser.add_argument("--agent", metavar="SPEC", help="embedded, none, responses, or module:factory")
+    add_settings_flags(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal."""
+    settings = settings_from(
+        arguments,
+        server={"host": arguments.host, "port": arguments.port},
+        upstream={"base_url": arguments.upstream},
+        agent={"spec": arguments.agent},
+    )
+    log_to_stderr(settings.telemetry.log_level)
+    return run_until_signal(lambda stop: _serve(settings, stop))
+
+
+async def _serve(settings: Settings, stop: asyncio.Event) -> int:
+    gateway = Gateway(settings)
+    async with gateway.running(), serving(gateway, settings.server, settings.limits, gateway.telemetry) as address:
+        print(f"Voxgate is ready: {address}  ({_behind(settings)})", flush=True)
+        await stop.wait()
+        await gateway.drain()
+    return 0
+
+
+def _behind(settings: Settings) -> str:
+    """Who answers, in a few words; never a secret."""
+    spec = settings.agent.spec
+    agent = {"embedded": "embedded agent", "none": "no agent"}.get(spec, f"agent {spec}")
+    if not settings.upstream.embedded:
+        place = urlsplit(settings.upstream.base_url)
+        host = place.hostname if place.port is None else f"{place.hostname}:{place.port}"
+        return f"upstream {host}, model {settings.upstream.model}; {agent}"
+    free = ": no key needed" if spec in ("embedded", "none") else ""
+    return f"embedded voice model and {agent}{free}"

@@ -1,0 +1,160 @@
+"""The aiohttp application: its routes and its life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.resources import files
+
+from aiohttp import web
+
+from realtime.errors import ConfigurationError
+from realtime.gateway import Gateway
+from realtime.server.access import Access
+from realtime.server.clients import Clients
+from realtime.server.guard import STREAM, Guard, is_upgrade
+from realtime.server.rest import ROUTES, json_response
+from realtime.server.rpc import ClientConnection, new_socket
+from realtime.server.schemas import asyncapi, openapi
+from realtime.server.sse import EventStream, event_response
+from realtime.settings import LimitsSettings, ServerSettings
+from realtime.telemetry import Telemetry
+
+SHUTDOWN_S = 3.0
+"""How long connections may take to end before their tasks are cancelled."""
+BACKLOG = 1024
+GONE = 1001
+LOST = 1006
+"""Close codes of RFC 6455, as they are counted."""
+
+CLIENTS: web.AppKey[Clients] = web.AppKey("clients", Clients)
+
+
+def build_app(
+    gateway: Gateway, settings: ServerSettings, limits: LimitsSettings, telemetry: Telemetry
+) -> web.Application:
+    """All doors of a gateway. Raises ``ConfigurationError`` for a listener that would stand open."""
+    guard = Guard(Access(settings), limits, telemetry)
+    app = web.Application(client_max_size=limits.message_bytes, middlewares=[guard.middleware])
+    app[CLIENTS] = Clients(telemetry, limit=settings.max_connections, stall_s=limits.client_stall_s)
+    app.on_response_prepare.append(guard.on_prepare)
+    app.on_shutdown.append(_drain)
+    doors = _Doors(gateway, app[CLIENTS], limits, telemetry)
+    for route in ROUTES:
+        app.router.add_route(route.verb, route.path, partial(route.handler, gateway))
+    get = partial(app.router.add_route, "GET")
+    get("/", doors.front)
+    get("/v1/rpc", doors.rpc)
+    get("/v1/threads/{threadId}/events", doors.events)
+    get("/healthz", doors.health)
+    get("/readyz", doors.readiness)
+    get("/metrics", doors.metrics)
+    get("/openapi.json", _document(openapi))
+    get("/asyncapi.json", _document(asyncapi))
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    gateway: Gateway, settings: ServerSettings, limits: LimitsSettings, telemetry: Telemetry
+) -> AsyncIterator[str]:
+    """Listen; yields the page's address with the real port. On leaving, sockets close with 1012."""
+    app = build_app(gateway, settings, limits, telemetry)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        port = await _listen(runner, settings)
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(app[CLIENTS].watch())
+            try:
+                yield f"http://{_in_address(settings.host)}:{port}/"
+            finally:
+                watch.cancel()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: ServerSettings) -> int:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"server.port: cannot listen on {settings.host} port {settings.port}: {error.strerror or error}",
+            setting="server.port",
+        ) from None
+    return int(runner.addresses[0][1])
+
+
+async def _drain(app: web.Application) -> None:
+    app[CLIENTS].drain()
+
+
+class _Doors:
+    """The handlers that are no plain request and answer."""
+
+    def __init__(self, gateway: Gateway, clients: Clients, limits: LimitsSettings, telemetry: Telemetry) -> None:
+        self._gateway = gateway
+        self._clients = clients
+        self._limits = limits
+        self._telemetry = telemetry
+
+    async def front(self, request: web.Request) -> web.StreamResponse:
+        """The page, or the JSON-RPC door on the same path."""
+        return await self.rpc(request) if is_upgrade(request) else page()
+
+    async def rpc(self, request: web.Request) -> web.StreamResponse:
+        """A client's WebSocket."""
+        socket = new_socket(self._limits)
+        connection = ClientConnection(self._gateway, socket, self._limits, self._telemetry)
+        request[STREAM] = socket
+        self._clients.add(connection)
+        try:
+            await connection.run(request)
+        finally:
+            self._clients.discard(connection, code=socket.close_code or LOST)
+        return socket
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """A thread's events."""
+        stream = EventStream(self._gateway, self._limits)
+        response = event_response()
+        request[STREAM] = response
+        self._clients.add(stream)
+        try:
+            await stream.run(request, response)
+        finally:
+            self._clients.discard(stream, code=GONE)
+        return response
+
+    async def health(self, request: web.Request) -> web.Response:
+        """The loop answers."""
+        return json_response({"status": "ok"})
+
+    async def readiness(self, request: web.Request) -> web.Response:
+        """Ready for new work, else 503 with the reason."""
+        await self._gateway.ready()
+        return json_response({"status": "ready"})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Counters."""
+        return web.Response(text=self._telemetry.snapshot())
+
+
+def page() -> web.Response:
+    """What a browser sees."""
+    html = files("realtime.server.console").joinpath("index.html").read_text(encoding="utf-8")
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+
+def _document(build: Callable[[], dict[str, object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def show(request: web.Request) -> web.Response:
+        return json_response(build())
+
+    return show
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

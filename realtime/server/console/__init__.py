@@ -1,0 +1,1 @@
+"""The page a browser sees on ``/``: static files, no build step."""

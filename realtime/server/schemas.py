@@ -1,0 +1,147 @@
+"""What the doors say about themselves: OpenAPI for the HTTP door, AsyncAPI for the JSON-RPC door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic.json_schema import models_json_schema
+
+from realtime.protocol.appserver import InitializeParams, Params
+from realtime.protocol.json import JsonObject
+from realtime.server.identity import NAME, server_version
+from realtime.server.methods import METHODS
+from realtime.server.rest import ROUTES, Route
+
+_REF = "#/components/schemas/{model}"
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "retryable"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "field": {"type": "string"},
+                "retryable": {"type": "boolean"},
+                "retryAfterMs": {"type": "integer"},
+            },
+        }
+    },
+}
+
+
+def openapi() -> JsonObject:
+    """OpenAPI 3.1, from the table of routes and their params."""
+    paths: dict[str, JsonObject] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.verb.lower()] = _operation(route)
+    paths["/v1/threads/{threadId}/events"] = {"get": _events_operation()}
+    schemas = _schemas(route.body for route in ROUTES if route.body is not None)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": NAME, "version": server_version()},
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Error": _ERROR},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def asyncapi() -> JsonObject:
+    """AsyncAPI 3, from the table of methods and their params."""
+    names: dict[str, type[Params]] = {"initialize": InitializeParams}
+    names.update((name, method.params) for name, method in METHODS.items())
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": NAME, "version": server_version()},
+        "channels": {
+            "rpc": {
+                "address": "/v1/rpc",
+                "messages": {name: _message(name, params) for name, params in names.items()},
+            }
+        },
+        "operations": {
+            name: {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/rpc"},
+                "summary": METHODS[name].summary if name in METHODS else "Say hello: the first call",
+                "messages": [{"$ref": f"#/channels/rpc/messages/{_pointer(name)}"}],
+            }
+            for name in names
+        },
+        "components": {"schemas": _schemas(names.values())},
+    }
+
+
+def _operation(route: Route) -> JsonObject:
+    operation: JsonObject = {
+        "summary": route.summary,
+        "parameters": _parameters(route),
+        "responses": {str(route.status): {"description": "done"}, "default": _error_response()},
+    }
+    if route.body is not None:
+        schema = {"$ref": _REF.format(model=route.body.__name__)}
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _events_operation() -> JsonObject:
+    last = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "integer"}}
+    after = {"name": "after", "in": "query", "required": False, "schema": {"type": "integer"}}
+    return {
+        "summary": "The thread's records and live notifications as server-sent events",
+        "parameters": [_path_parameter(), last, after],
+        "responses": {
+            "200": {"description": "a stream", "content": {"text/event-stream": {}}},
+            "default": _error_response(),
+        },
+    }
+
+
+def _parameters(route: Route) -> list[JsonObject]:
+    parameters = [_path_parameter()] if "{threadId}" in route.path else []
+    if route.query is not None:
+        schema = route.query.model_json_schema(by_alias=True)
+        parameters += [
+            {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": value}
+            for name, value in schema["properties"].items()
+            if name != "threadId"
+        ]
+    return parameters
+
+
+def _path_parameter() -> JsonObject:
+    return {"name": "threadId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+
+
+def _error_response() -> JsonObject:
+    content = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
+    return {"description": "refused", "content": content}
+
+
+def _message(name: str, params: type[Params]) -> JsonObject:
+    payload = {
+        "type": "object",
+        "required": ["method"],
+        "properties": {
+            "id": {"type": ["string", "integer"]},
+            "method": {"const": name},
+            "params": {"$ref": _REF.format(model=params.__name__)},
+        },
+    }
+    return {"name": name, "payload": payload}
+
+
+def _schemas(models: Iterable[type[Params]]) -> JsonObject:
+    unique = sorted(set(models), key=lambda model: model.__name__)
+    _, definitions = models_json_schema([(model, "validation") for model in unique], by_alias=True, ref_template=_REF)
+    schemas: JsonObject = definitions.get("$defs", {})
+    return schemas
+
+
+def _pointer(name: str) -> str:
+    """A method's name inside a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
