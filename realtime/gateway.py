@@ -1,139 +1,220 @@
-"""The application: which threads are live, their lanes and sessions. Doors translate, this decides."""
+"""The application, put together by hand: threads, calls and turns. Doors translate, this decides."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
-from realtime.lanes import Sink
+from realtime.agents.load import load
+from realtime.calls import Calls
+from realtime.core import actions as act
+from realtime.core.config import SessionConfig
+from realtime.errors import Draining, StoreError
+from realtime.lanes import Outgoing, Sink
+from realtime.open_threads import OpenThreads, RecordPage, Resumption
 from realtime.protocol import appserver as app
-from realtime.protocol.ids import Seq, SessionId, ThreadId
-from realtime.protocol.json import JsonObject
-from realtime.threads.store import ThreadPage
+from realtime.protocol.ids import ThreadId
+from realtime.protocol.realtime_v1 import codec_for
+from realtime.session.config import SessionBuilder, ThreadDigest
+from realtime.session.upstream import Opener, UpstreamConnection, WebSocketOpener
+from realtime.settings import Settings
+from realtime.telemetry import Telemetry
+from realtime.threads.digest import digest, title
+from realtime.threads.recovery import recover
+from realtime.threads.sql import SqlThreadStore
+from realtime.turns import TurnRequest, Turns
+from transports.link import MessageLink
 
+__all__ = ["Gateway", "Outgoing", "RecordPage", "Resumption", "Sink"]
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """What a returning client is told first: the thread with its head, and whether its position held."""
+log = logging.getLogger(__name__)
 
-    thread: app.Thread
-    resumed: bool
-    reason: str | None
-    after: int
-    """Records above this number are replayed."""
+SWEEP_S = 1.0
+RECENT_THREADS = 5
+DIGEST_RECORDS = 200
 
-
-@dataclass(frozen=True, slots=True)
-class RecordPage:
-    """Some records, the thread's head, and whether more follow."""
-
-    records: list[app.Record]
-    seq: Seq
-    more: bool
+Connect = Callable[[], Awaitable[MessageLink]]
 
 
 class Gateway:
-    """Every method raises only ``GatewayError``s; a sink is a subscribed client (``realtime.lanes.Sink``)."""
+    """``threads`` and ``calls`` are what doors use; ``connect`` makes a link to an embedded voice model."""
 
-    async def start_thread(self, params: app.ThreadStartParams) -> app.Thread:
-        """Make a thread; ``thread/started`` goes to whoever subscribes it next."""
-        raise NotImplementedError
+    def __init__(self, settings: Settings, connect: Connect | None = None) -> None:
+        self._settings = settings
+        self._connect = connect
+        self._store = SqlThreadStore(settings.store_url(), timeout_s=settings.store.timeout_s)
+        self._agent = load(settings.agent.spec, settings.agent)
+        self._turns = Turns(self._agent, settings.agent, settings.limits)
+        self._draining = False
+        self.telemetry = Telemetry()
+        self.threads = OpenThreads(self._store, settings.limits, self._store_failed)
+        self.calls = Calls(
+            self.threads,
+            self._turns,
+            SessionBuilder(settings.upstream, settings.session, settings.limits),
+            self._opener,
+            self._digest,
+            settings.limits,
+        )
+        self.calls.max_calls = settings.server.max_sessions
+        self.calls.telemetry = self.telemetry
 
-    async def thread(self, thread_id: ThreadId) -> app.Thread:
-        """A thread; raises ``ThreadNotFound``."""
-        raise NotImplementedError
+    # -- life ------------------------------------------------------------------------------------------
 
-    async def read_thread(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
-        """The thread as ``thread/read`` shows it: ``{id, …, items: folded, turns}``."""
-        raise NotImplementedError
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the store, close what a crash left open, run; at the end all is stored and let go."""
+        await self._store.open()
+        try:
+            await recover(self._store)
+            async with asyncio.TaskGroup() as group:
+                self.threads.begin(group)
+                self.calls.begin(group)
+                tasks = [group.create_task(self._turns.run()), group.create_task(self._sweep())]
+                try:
+                    yield
+                finally:
+                    await self.drain()
+                    await self._turns.close()
+                    await self.threads.close()
+                    for task in tasks:
+                        task.cancel()
+        finally:
+            await self._agent.close()
+            await self._store.close()
 
-    async def list_threads(self, params: app.ThreadListParams) -> ThreadPage:
-        """Threads, newest first."""
-        raise NotImplementedError
+    async def drain(self) -> None:
+        """No new work; calls end with ``draining``, what was said is stored. Idempotent."""
+        self._draining = True
+        await self.calls.drain()
 
-    async def archive_thread(self, thread_id: ThreadId) -> app.Thread:
-        """Put a thread away; it stays readable."""
-        raise NotImplementedError
+    async def ready(self) -> None:
+        """Raises when the gateway should get no new work."""
+        if self._draining:
+            raise Draining("the gateway is leaving")
+        await self._store.ping()
 
-    async def delete_thread(self, thread_id: ThreadId) -> None:
-        """End what runs on it and remove it with all its records."""
-        raise NotImplementedError
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await self.calls.sweep()
+            await self.threads.sweep(self._in_use)
 
-    async def records(self, thread_id: ThreadId, *, after: int, limit: int) -> RecordPage:
-        """Records above ``after``."""
-        raise NotImplementedError
+    def _in_use(self, thread_id: ThreadId) -> bool:
+        return self.calls.is_live(thread_id) or self._turns.running(thread_id) is not None
 
-    async def transcript(self, thread_id: ThreadId, *, form: str) -> str:
-        """The folded thread as ``text``, ``jsonl`` or ``vtt``."""
-        raise NotImplementedError
+    def _store_failed(self, thread_id: ThreadId, error: StoreError) -> None:
+        """What was said can no longer be kept: a call that goes on would pretend otherwise."""
+        log.error("thread %s: %s", thread_id, error.message)
+        if self.calls.is_live(thread_id):
+            self.calls.command(thread_id, act.Stop("store_unavailable"))
 
-    async def subscribe(self, thread_id: ThreadId, sink: Sink) -> None:
-        """From now on the sink gets the thread's records and live notifications; idempotent."""
-        raise NotImplementedError
+    # -- clients ---------------------------------------------------------------------------------------
 
-    def unsubscribe(self, sink: Sink) -> None:
-        """The client has gone: forget it everywhere; audio that was its own goes nowhere."""
-        raise NotImplementedError
+    def forget(self, sink: Sink) -> None:
+        """The client has gone."""
+        self.threads.unsubscribe(sink)
+        self.calls.forget(sink)
 
     async def prepare_resume(self, params: app.ThreadResumeParams, sink: Sink) -> Resumption:
-        """Fix the head and hold everything newer back for this sink; the door answers the call, then replays."""
-        raise NotImplementedError
+        """As ``OpenThreads.prepare_resume``; takes the audio over where that was asked."""
+        resumption = await self.threads.prepare_resume(params, sink)
+        if params.audio:
+            self.calls.take_audio(params.thread_id, sink)
+        return resumption
 
-    async def replay(self, resumption: Resumption, sink: Sink) -> None:
-        """Send the records above ``after`` up to the head, ``thread/replayDone``, then let go what was held."""
-        raise NotImplementedError
+    async def delete_thread(self, thread_id: ThreadId) -> None:
+        """End what runs on a thread and remove it with all its records."""
+        await self.calls.end(thread_id)
+        await self._turns.end(thread_id)
+        await self.threads.delete(thread_id)
+
+    # -- commands of a call: none of them waits for anything ---------------------------------------------
+
+    def append_speech(self, params: app.AppendSpeechParams) -> None:
+        """Ask the model to say something."""
+        self.calls.command(params.thread_id, act.AppendSpeech(params.text))
+
+    def interrupt_realtime(self, thread_id: ThreadId) -> None:
+        """Stop the answer that is being spoken."""
+        self.calls.command(thread_id, act.Interrupt())
+
+    def commit_audio(self, thread_id: ThreadId) -> None:
+        """Push to talk: what was said is a turn, and a response is wanted."""
+        self.calls.command(thread_id, act.CommitAudio())
+
+    def clear_audio(self, thread_id: ThreadId) -> None:
+        """Push to talk: forget what was said."""
+        self.calls.command(thread_id, act.ClearAudio())
+
+    def played(self, params: app.PlayedParams) -> None:
+        """The client's clock: how much of an item was heard."""
+        self.calls.command(params.thread_id, act.Played(params.item_id, params.played_ms))
+
+    # -- typed turns -------------------------------------------------------------------------------------
 
     async def start_turn(self, params: app.TurnStartParams) -> app.Turn:
-        """Run the agent on typed text, or steer the turn that runs; after the commit."""
-        raise NotImplementedError
+        """Run the agent on typed text, or steer the turn that runs; answered after the commit."""
+        if self._draining:
+            raise Draining("the gateway is leaving")
+        lane = await self.threads.lane(params.thread_id)
+        call = self.calls.listener(params.thread_id)
+        request = TurnRequest(
+            prompt=params.text,
+            request=params.text,
+            source="typed",
+            metadata=params.client_metadata or {},
+            live=call is not None,
+        )
+        begun = self._turns.start_or_join(lane, request, call)
+        if call is not None:
+            call.follow(begun.turn.id)
+        await asyncio.shield(begun.committed)
+        return begun.turn
 
     async def steer_turn(self, params: app.TurnSteerParams) -> app.Turn:
         """Steer the running turn; raises ``TurnNotFound``."""
-        raise NotImplementedError
+        await self.threads.get(params.thread_id)
+        joined = self._turns.steer(params.thread_id, params.text)
+        await asyncio.shield(joined.committed)
+        return joined.turn
 
     async def interrupt_turn(self, params: app.TurnInterruptParams) -> None:
         """Stop the running turn; raises ``TurnNotFound``."""
-        raise NotImplementedError
+        await self.threads.get(params.thread_id)
+        self._turns.interrupt(params.thread_id)
 
-    async def start_realtime(self, params: app.RealtimeStartParams, sink: Sink | None) -> SessionId:
-        """Begin a call in the background; what goes wrong later is notified. ``sink`` gets the audio."""
-        raise NotImplementedError
+    # -- what calls are made of ----------------------------------------------------------------------------
 
-    def append_audio(self, thread_id: ThreadId, audio: app.AudioParams) -> None:
-        """Hot path: check, convert when foreign, queue; never waits. Raises ``SessionNotFound``, ``InvalidRequest``."""
-        raise NotImplementedError
+    def _opener(self, model: str) -> Opener:
+        if self._connect is not None:
+            return _EmbeddedOpener(self._connect)
+        return WebSocketOpener(
+            self._settings.upstream, model=model, max_bytes=self._settings.limits.upstream_message_bytes
+        )
 
-    async def append_text(self, params: app.AppendTextParams) -> Seq:
-        """Store the text as an item and pass it on; returns its number after the commit."""
-        raise NotImplementedError
+    async def _digest(self, thread_id: ThreadId) -> ThreadDigest:
+        """This thread's newest lines, and one line of each of the recent others."""
+        lines = digest(await self._store.latest(thread_id, limit=DIGEST_RECORDS))
+        recent = []
+        page = await self._store.threads(limit=RECENT_THREADS + 1)
+        for thread in page.threads:
+            if thread.id == thread_id or not thread.seq:
+                continue
+            said = digest(await self._store.latest(thread.id, limit=20))
+            about = thread.name or title(said)
+            if about is not None:
+                recent.append((about, said[-1][1][:200] if said else ""))
+        return ThreadDigest(lines, tuple(reversed(recent)))
 
-    async def append_speech(self, params: app.AppendSpeechParams) -> None:
-        """Ask the model to say something."""
-        raise NotImplementedError
 
-    async def interrupt_realtime(self, thread_id: ThreadId) -> None:
-        """Stop the answer that is being spoken."""
-        raise NotImplementedError
+class _EmbeddedOpener:
+    """Connections to the voice model in this process."""
 
-    async def commit_audio(self, thread_id: ThreadId) -> None:
-        """Push to talk: what was said is a turn, and a response is wanted."""
-        raise NotImplementedError
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
 
-    async def clear_audio(self, thread_id: ThreadId) -> None:
-        """Push to talk: forget what was said."""
-        raise NotImplementedError
-
-    async def played(self, params: app.PlayedParams) -> None:
-        """The client's clock: how much of an item was heard."""
-        raise NotImplementedError
-
-    async def stop_realtime(self, thread_id: ThreadId) -> None:
-        """End the call; nothing happens when there is none."""
-        raise NotImplementedError
-
-    def session_status(self, thread_id: ThreadId) -> JsonObject | None:
-        """The live session's state for humans, or None."""
-        raise NotImplementedError
-
-    async def ready(self) -> None:
-        """Raises when the gateway should get no new work: store down, draining."""
-        raise NotImplementedError
+    async def __call__(self, config: SessionConfig) -> UpstreamConnection:
+        return UpstreamConnection(await self._connect(), codec_for(config.version))

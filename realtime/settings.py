@@ -155,32 +155,33 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, then environment, then the file (the first named wins)."""
         del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file))
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
     def store_url(self) -> str:
         """The store's address, SQLite in the data folder by default."""
         return self.store.url or f"sqlite:///{self.data / 'voxgate.db'}"
 
 
-_config_file: Path | None = None
-
-
 def load(*, config: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
-    """Read all sources; raises ``ConfigurationError`` with one line that names the setting."""
-    global _config_file
+    """Read all sources; raises ``ConfigurationError`` with one line that names the setting.
+
+    ``config`` None means ``voxgate.toml`` in the working folder, where there is one.
+    """
     if config is not None and not config.is_file():
         raise ConfigurationError(f"--config: no such file: {config}", setting="--config")
-    _config_file = config if config is not None else Path("voxgate.toml")
+    file = config if config is not None else Path("voxgate.toml")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
     try:
-        settings = Settings(**(flags or {}))
+        settings = FromFile(**(flags or {}))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(step) for step in first["loc"])
         raise ConfigurationError(f"{name}: {first['msg']}", setting=name) from None
     except ValueError as error:
-        raise ConfigurationError(f"{_config_file}: {error}", setting="--config") from None
-    finally:
-        _config_file = None
+        raise ConfigurationError(f"{file}: {error}", setting="--config") from None
     return _with_fallbacks(settings)
 
 

@@ -117,6 +117,13 @@ class TurnJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnFollowed:
+    """A typed turn runs: the voice is to be told what the agent says in it."""
+
+    turn_id: TurnId
+
+
+@dataclass(frozen=True, slots=True)
 class TurnRefused:
     """The hand-off could not be taken; ``message`` says why."""
 
@@ -161,6 +168,7 @@ Command = (
     | ClearAudio
     | TurnStarted
     | TurnJoined
+    | TurnFollowed
     | TurnRefused
     | AgentSaid
     | TurnEnded

@@ -178,13 +178,16 @@ class Conversation:
                 self._dispatch_turn(command)
 
     def _dispatch_turn(
-        self, command: act.TurnStarted | act.TurnJoined | act.TurnRefused | act.AgentSaid | act.TurnEnded
+        self,
+        command: act.TurnStarted | act.TurnJoined | act.TurnFollowed | act.TurnRefused | act.AgentSaid | act.TurnEnded,
     ) -> None:
         match command:
             case act.TurnStarted():
                 self._delegation.started(command)
             case act.TurnJoined():
                 self._delegation.joined(command)
+            case act.TurnFollowed():
+                self._call.handoffs.follow(command.turn_id)
             case act.TurnRefused():
                 self._delegation.refused(command)
             case act.AgentSaid():

@@ -1,0 +1,247 @@
+"""The live calls: one a thread, begun, replaced, fed and ended here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from realtime.core import actions as act
+from realtime.core.config import SessionConfig
+from realtime.errors import Draining, GatewayError, InvalidRequest, Overloaded, SessionNotFound
+from realtime.lanes import Sink, ThreadLane
+from realtime.open_threads import OpenThreads
+from realtime.protocol import appserver as app
+from realtime.protocol.ids import Seq, SessionId, ThreadId
+from realtime.protocol.json import JsonObject
+from realtime.session.config import SessionBuilder, ThreadDigest
+from realtime.session.intake import Intake
+from realtime.session.media import ClientAudio
+from realtime.session.owner import Session
+from realtime.session.upstream import Opener, UpstreamConnection
+from realtime.settings import LimitsSettings
+from realtime.telemetry import Telemetry
+from realtime.turns import Turns
+
+log = logging.getLogger(__name__)
+
+NOT_RUNNING = "the realtime conversation is not running"
+REPLACE_S = 3.0
+"""How long a replaced call may take to end."""
+
+
+class Digests(Protocol):
+    """Tells what a voice is to know of a thread before it begins."""
+
+    async def __call__(self, thread_id: ThreadId) -> ThreadDigest:
+        """The digest; empty when there is nothing to tell."""
+        ...
+
+
+class _Call:
+    """A call and what belongs to it alone."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.intake = Intake()
+        self.ended = asyncio.Event()
+        self.alone_since: float | None = None
+
+
+class Calls:
+    """Every method raises only ``GatewayError``s. A sink is the client that gets the call's audio."""
+
+    def __init__(
+        self,
+        threads: OpenThreads,
+        turns: Turns,
+        builder: SessionBuilder,
+        opener: Callable[[str], Opener],
+        digests: Digests,
+        limits: LimitsSettings,
+    ) -> None:
+        self._threads = threads
+        self._turns = turns
+        self._builder = builder
+        self._opener = opener
+        self._digests = digests
+        self._limits = limits
+        self._live: dict[ThreadId, _Call] = {}
+        self._starting = 0
+        self._group: asyncio.TaskGroup | None = None
+        self.max_calls = 200
+        self.telemetry = Telemetry()
+
+    # -- beginning -------------------------------------------------------------------------------------
+
+    def begin(self, group: asyncio.TaskGroup) -> None:
+        """From now on calls may start; the group owns them."""
+        self._group = group
+
+    async def start(self, params: app.RealtimeStartParams, sink: Sink | None) -> SessionId:
+        """Begin a call in the background; what goes wrong later is notified on the thread."""
+        if self._group is None:
+            raise Draining("the gateway is leaving: no new calls")
+        if params.voice is not None and params.voice not in (*app.V1_VOICES, *app.V2_VOICES):
+            raise InvalidRequest(f"Invalid request: unknown variant `{params.voice[:80]}` of voice", field="voice")
+        if len(self._live) + self._starting >= self.max_calls and params.thread_id not in self._live:
+            raise Overloaded("too many calls are live", retry_after_ms=5000)
+        lane = await self._threads.lane(params.thread_id)
+        self._starting += 1
+        self._group.create_task(self._run(params, lane, sink))
+        return SessionId(params.realtime_session_id or params.session_id or params.thread_id)
+
+    async def _run(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> None:
+        """One call from start to end. The one place where an unforeseen exception of a call ends."""
+        call: _Call | None = None
+        try:
+            call = await self._prepare(params, lane, sink)
+            reason = await call.session.run()
+            self.telemetry.session_closed(reason)
+        except GatewayError as error:
+            self._report(lane, error.message, error.code, retryable=error.retryable)
+        except Exception:
+            log.exception("a call of thread %s failed", params.thread_id)
+            self._report(lane, "internal error", "internal", retryable=False)
+            if call is not None and call.session.was_begun:
+                closed = {"threadId": params.thread_id, "reason": "error"}
+                lane.live(app.Notification("thread/realtime/closed", closed))
+        finally:
+            if call is None:
+                self._starting -= 1
+            else:
+                call.ended.set()
+                if self._live.get(params.thread_id) is call:
+                    del self._live[params.thread_id]
+
+    async def _prepare(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> _Call:
+        self._builder.check(params)
+        digest = await self._digests(params.thread_id)
+        loop_ms = asyncio.get_running_loop().time() * 1000
+        built = self._builder.build(params, digest, clock_offset_ms=int(time.time() * 1000 - loop_ms))
+        inner = self._opener(self._builder.model(params))
+        made: list[_Call] = []
+
+        async def opener(config: SessionConfig) -> UpstreamConnection:
+            """The first connection is the success that a running call gives way to."""
+            connection = await inner(config)
+            await self._take_over(params.thread_id, made[0])
+            return connection
+
+        session = Session(built, opener, ClientAudio(lane, sink), lane, self._turns, self._limits)
+        call = _Call(session)
+        made.append(call)
+        self._starting -= 1
+        self._live.setdefault(params.thread_id, call)
+        self.telemetry.session_opened()
+        return call
+
+    async def _take_over(self, thread_id: ThreadId, call: _Call) -> None:
+        older = self._live.get(thread_id)
+        if older is call:
+            return
+        self._live[thread_id] = call
+        if older is not None:
+            await older.session.stop("requested")
+            async with asyncio.timeout(REPLACE_S):
+                await older.ended.wait()
+
+    def _session(self, thread_id: ThreadId) -> Session:
+        call = self._live.get(thread_id)
+        if call is None:
+            raise SessionNotFound(NOT_RUNNING)
+        return call.session
+
+    def _report(self, lane: ThreadLane, message: str, code: str, *, retryable: bool) -> None:
+        params = {"threadId": lane.thread.id, "message": message, "code": code, "retryable": retryable}
+        lane.live(app.Notification("thread/realtime/error", params))
+
+    # -- feeding ---------------------------------------------------------------------------------------
+
+    def append_audio(self, thread_id: ThreadId, audio: app.AudioParams) -> None:
+        """Hot path: check, convert when foreign, queue; never waits."""
+        call = self._live.get(thread_id)
+        if call is None:
+            raise SessionNotFound(NOT_RUNNING)
+        data, duration_ms = call.intake.accept(audio)
+        if data:
+            dropped = call.session.append_audio(data, duration_ms)
+            if dropped:
+                self.telemetry.audio_dropped(dropped)
+
+    async def append_text(self, params: app.AppendTextParams) -> Seq | None:
+        """Store the text as an item and pass it on; returns its number after the commit."""
+        command = act.AppendText(params.text, params.role, params.respond)
+        return await self._session(params.thread_id).deliver(command)
+
+    def command(self, thread_id: ThreadId, command: act.Command) -> None:
+        """Pass a command to the thread's call."""
+        self._session(thread_id).post(command)
+
+    async def stop(self, thread_id: ThreadId, reason: act.CloseReason = "requested") -> None:
+        """End the thread's call; nothing happens when there is none."""
+        call = self._live.get(thread_id)
+        if call is not None:
+            await call.session.stop(reason)
+
+    async def end(self, thread_id: ThreadId) -> None:
+        """End the thread's call and wait until it has ended."""
+        call = self._live.get(thread_id)
+        if call is not None:
+            await call.session.stop("requested")
+            await call.ended.wait()
+
+    # -- looking after ---------------------------------------------------------------------------------
+
+    def is_live(self, thread_id: ThreadId) -> bool:
+        """True while a call runs on the thread."""
+        return thread_id in self._live
+
+    def listener(self, thread_id: ThreadId) -> Session | None:
+        """The call that wants to hear of typed turns."""
+        call = self._live.get(thread_id)
+        return call.session if call else None
+
+    def status(self, thread_id: ThreadId) -> JsonObject | None:
+        """The live call's state for humans."""
+        call = self._live.get(thread_id)
+        return call.session.status() if call else None
+
+    def take_audio(self, thread_id: ThreadId, sink: Sink) -> None:
+        """From now on this client gets the call's audio."""
+        call = self._live.get(thread_id)
+        if call is not None:
+            call.session.media.owner = sink
+
+    def forget(self, sink: Sink) -> None:
+        """The client has gone: audio that was its own goes nowhere."""
+        for call in self._live.values():
+            if call.session.media.owner is sink:
+                call.session.media.owner = None
+
+    async def sweep(self) -> None:
+        """End the calls that nobody has watched for ``limits.orphan_s``."""
+        now = asyncio.get_running_loop().time()
+        for thread_id, call in list(self._live.items()):
+            lane = self._threads.lane_if_open(thread_id)
+            if lane is not None and lane.sinks:
+                call.alone_since = None
+            elif call.alone_since is None:
+                call.alone_since = now
+            elif now - call.alone_since >= self._limits.orphan_s:
+                await call.session.stop("abandoned")
+
+    async def drain(self) -> None:
+        """No new calls; end those that run, and wait for them at most ``limits.drain_s``."""
+        self._group = None
+        calls = list(self._live.values())
+        for call in calls:
+            await call.session.stop("draining")
+        try:
+            async with asyncio.timeout(self._limits.drain_s):
+                for call in calls:
+                    await call.ended.wait()
+        except TimeoutError:
+            log.warning("%d calls did not end in time", sum(not call.ended.is_set() for call in calls))

@@ -1,0 +1,207 @@
+"""The threads that something happens on, each with its lane, and what may be read of any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from realtime.errors import InvalidRequest, StoreError
+from realtime.lanes import Sink, ThreadLane
+from realtime.protocol import appserver as app
+from realtime.protocol.ids import Seq, ThreadId, new_thread_id
+from realtime.protocol.json import JsonObject
+from realtime.settings import LimitsSettings
+from realtime.threads.export import export
+from realtime.threads.fold import fold
+from realtime.threads.store import ThreadPage, ThreadStore
+
+IDLE_S = 60.0
+"""A lane that nobody used for so long is closed; the next use opens it again."""
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What a returning client is told first: the thread with its head, and whether its position held."""
+
+    thread: app.Thread
+    resumed: bool
+    reason: str | None
+    after: int
+    """Records above this number are replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Some records, the thread's head, and whether more follow."""
+
+    records: list[app.Record]
+    seq: Seq
+    more: bool
+
+
+@dataclass(slots=True)
+class _Open:
+    lane: ThreadLane
+    writer: asyncio.Task[None]
+    used_at: float
+
+
+class OpenThreads:
+    """Every method raises only ``GatewayError``s. A sink is a subscribed client."""
+
+    def __init__(
+        self, store: ThreadStore, limits: LimitsSettings, on_failure: Callable[[ThreadId, StoreError], None]
+    ) -> None:
+        self._store = store
+        self._limits = limits
+        self._on_failure = on_failure
+        self._open: dict[ThreadId, _Open] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    # -- any thread ----------------------------------------------------------------------------------
+
+    async def start(self, params: app.ThreadStartParams) -> app.Thread:
+        """Make a thread."""
+        now = _unix_ms()
+        thread_id = new_thread_id()
+        thread = app.Thread(
+            thread_id, epoch=thread_id[-12:], seq=Seq(0), created_at=now, updated_at=now, name=params.name
+        )
+        await self._store.create(thread)
+        return thread
+
+    async def get(self, thread_id: ThreadId) -> app.Thread:
+        """A thread; raises ``ThreadNotFound``."""
+        return await self._store.thread(thread_id)
+
+    async def read(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
+        """The thread as ``thread/read`` shows it: ``{id, …, items, turns}``."""
+        thread = await self._store.thread(thread_id)
+        folded = fold(await self._all(thread_id))
+        turns = {"turns": folded.turns} if include_turns else {}
+        return {**thread.to_json(), "items": folded.items, **turns}
+
+    async def page(self, params: app.ThreadListParams) -> ThreadPage:
+        """Threads, newest first."""
+        return await self._store.threads(cursor=params.cursor, limit=params.limit, archived=params.archived)
+
+    async def archive(self, thread_id: ThreadId) -> app.Thread:
+        """Put a thread away; it stays readable."""
+        return await self._store.archive(thread_id)
+
+    async def delete(self, thread_id: ThreadId) -> None:
+        """Remove the thread with all its records; whoever runs on it must have ended."""
+        await self._store.thread(thread_id)
+        known = self._open.pop(thread_id, None)
+        if known is not None:
+            await self._shut(known)
+        await self._store.delete(thread_id)
+
+    async def records(self, thread_id: ThreadId, *, after: int, limit: int) -> RecordPage:
+        """Records above ``after``."""
+        thread = await self._store.thread(thread_id)
+        records = await self._store.records(thread_id, after=after, limit=limit)
+        last = records[-1].seq if records else after
+        return RecordPage(records, thread.seq, more=last < thread.seq)
+
+    async def transcript(self, thread_id: ThreadId, *, form: str) -> str:
+        """The folded thread as ``text``, ``jsonl`` or ``vtt``."""
+        if form not in ("text", "jsonl", "vtt"):
+            raise InvalidRequest("Invalid request: unknown variant: format is text, jsonl or vtt", field="format")
+        await self._store.thread(thread_id)
+        return export(fold(await self._all(thread_id)), form)
+
+    async def _all(self, thread_id: ThreadId) -> list[app.Record]:
+        records: list[app.Record] = []
+        while True:
+            page = await self._store.records(thread_id, after=records[-1].seq if records else 0, limit=PAGE)
+            records += page
+            if len(page) < PAGE:
+                return records
+
+    # -- open ones -----------------------------------------------------------------------------------
+
+    async def lane(self, thread_id: ThreadId) -> ThreadLane:
+        """The thread's lane, opened when it is not; raises ``ThreadNotFound``."""
+        known = self._open.get(thread_id)
+        if known is None:
+            thread = await self._store.thread(thread_id)
+            known = self._open.get(thread_id) or self._begin(thread)  # another may have been quicker
+        known.used_at = asyncio.get_running_loop().time()
+        return known.lane
+
+    def lane_if_open(self, thread_id: ThreadId) -> ThreadLane | None:
+        """The thread's lane, if something uses it."""
+        known = self._open.get(thread_id)
+        return known.lane if known else None
+
+    async def subscribe(self, thread_id: ThreadId, sink: Sink) -> None:
+        """From now on the sink gets the thread's records and live notifications; idempotent."""
+        (await self.lane(thread_id)).attach(sink)
+
+    def unsubscribe(self, sink: Sink) -> None:
+        """The client has gone: forget it everywhere."""
+        for known in self._open.values():
+            known.lane.detach(sink)
+
+    async def prepare_resume(self, params: app.ThreadResumeParams, sink: Sink) -> Resumption:
+        """Fix the head and hold everything newer back for this sink; the door answers the call, then replays."""
+        lane = await self.lane(params.thread_id)
+        head = lane.hold(sink)
+        thread = lane.thread
+        if params.after_seq is None:
+            return Resumption(thread, resumed=True, reason=None, after=head)
+        lost = params.after_seq > head or (params.epoch is not None and params.epoch != thread.epoch)
+        if lost:
+            return Resumption(thread, resumed=False, reason="position_unknown", after=0)
+        return Resumption(thread, resumed=True, reason=None, after=params.after_seq)
+
+    async def replay(self, resumption: Resumption, sink: Sink) -> None:
+        """Send the records above ``after`` up to the head, ``thread/replayDone``, then let go what was held."""
+        lane = await self.lane(resumption.thread.id)
+        await lane.replay(sink, resumption.after, resumption.thread.seq, resumed=resumption.resumed)
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    def begin(self, group: asyncio.TaskGroup) -> None:
+        """From now on lanes may be opened; the group owns their writers."""
+        self._group = group
+
+    async def sweep(self, in_use: Callable[[ThreadId], bool]) -> None:
+        """Close the lanes that nobody watches, and on which nothing runs."""
+        now = asyncio.get_running_loop().time()
+        for thread_id, known in list(self._open.items()):
+            idle = not known.lane.sinks and not in_use(thread_id)
+            if idle and now - known.used_at >= IDLE_S:
+                del self._open[thread_id]
+                await self._shut(known)
+
+    async def close(self) -> None:
+        """Store what waits, then let go of all lanes."""
+        self._group = None
+        for known in list(self._open.values()):
+            await self._shut(known)
+        self._open.clear()
+
+    def _begin(self, thread: app.Thread) -> _Open:
+        if self._group is None:
+            raise StoreError("the gateway is not running")
+
+        def failed(error: StoreError) -> None:
+            self._on_failure(thread.id, error)
+
+        lane = ThreadLane(thread, self._store, limit=self._limits.lane, clock_ms=_unix_ms, on_failure=failed)
+        known = self._open[thread.id] = _Open(lane, self._group.create_task(lane.run()), 0.0)
+        return known
+
+    async def _shut(self, known: _Open) -> None:
+        known.lane.close()
+        await asyncio.wait([known.writer], timeout=self._limits.drain_s)
+        known.writer.cancel()
+
+
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000

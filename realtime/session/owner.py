@@ -1,0 +1,367 @@
+"""A live call: one owner task around one conversation.
+
+The owner alone mutates the conversation; everybody else posts messages into its inbox. Each connection
+has a task that opens it and then reads it, and one that writes; they do not raise across the group but
+post what happened and return. When the owner ends, the writer gets a second to send what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import assert_never
+
+from prompts.delegation import delegation
+from realtime.core import actions as act
+from realtime.core.config import SessionConfig
+from realtime.core.conversation import Conversation
+from realtime.errors import GatewayError, Overloaded, SessionNotFound, UpstreamClosed, UpstreamError
+from realtime.lanes import ThreadLane
+from realtime.protocol import appserver as app
+from realtime.protocol.ids import Seq, TurnId
+from realtime.protocol.realtime import ClientEvent, Malformed, ServerEvent
+from realtime.queues import UpstreamOutbox
+from realtime.session.media import ClientAudio
+from realtime.session.upstream import Opener, UpstreamConnection
+from realtime.settings import LimitsSettings
+from realtime.turns import Started, TurnRequest, Turns
+
+log = logging.getLogger(__name__)
+
+LEAVE_S = 1.0
+"""What the writer and a closing handshake may take at the end."""
+
+Commit = Awaitable[list[app.Record]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    generation: int
+    event: ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    command: act.Command
+    taken: asyncio.Future[Commit | None]
+
+
+_Message = _Heard | _Delivery | act.Command
+
+
+@dataclass(slots=True)
+class _Wire:
+    """One connection with its tasks."""
+
+    reader: asyncio.Task[None]
+    connection: UpstreamConnection | None = None
+    writer: asyncio.Task[None] | None = None
+
+
+class Session:
+    """One call of a thread; a listener of the turns it begins."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        opener: Opener,
+        media: ClientAudio,
+        lane: ThreadLane,
+        turns: Turns,
+        limits: LimitsSettings,
+    ) -> None:
+        self.config = config
+        self.media = media
+        self._opener = opener
+        self._lane = lane
+        self._turns = turns
+        self._conversation = Conversation(config)
+        self._inbox: asyncio.Queue[_Message] = asyncio.Queue(limits.inbox)
+        self._outbox = UpstreamOutbox(audio_ms=limits.audio_queue_ms, control=limits.control_queue)
+        self._wires: dict[int, _Wire] = {}
+        self._reason: act.CloseReason | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._garbage = 0
+        self.begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Done with True once the call said ``started``, with False when it never did."""
+
+    # -- what others may call ----------------------------------------------------------------------
+
+    async def run(self) -> act.CloseReason:
+        """The life of the call; returns why it ended."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                try:
+                    self._perform(self._conversation.start(now=self._now()))
+                    while self._reason is None:
+                        self._handle(await self._next())
+                finally:
+                    await self._leave()
+        finally:
+            self._retire()
+        return self._reason
+
+    def append_audio(self, data: str, duration_ms: float) -> int:
+        """Hot path: queue base64 PCM of the session's own format; never waits. Returns chunks dropped for it."""
+        return self._outbox.put_audio(f'{{"type":"input_audio_buffer.append","audio":"{data}"}}', duration_ms)
+
+    def post(self, command: act.Command) -> None:
+        """For doors: never waits; raises ``Overloaded``, or ``SessionNotFound`` when the call is over."""
+        self._put(command)
+
+    async def deliver(self, command: act.Command) -> Seq | None:
+        """Post a command; answered after the commit of the record it makes, where it makes one."""
+        taken: asyncio.Future[Commit | None] = asyncio.get_running_loop().create_future()
+        self._put(_Delivery(command, taken))
+        commit = await taken
+        if commit is None:
+            return None
+        records = await asyncio.shield(commit)
+        return records[-1].seq
+
+    async def stop(self, reason: act.CloseReason = "requested") -> None:
+        """End the call; waits for room, never refused. Nothing happens when it is over."""
+        if self._reason is None:
+            await self._inbox.put(act.Stop(reason))
+
+    async def said(self, turn_id: TurnId, text: str, *, final: bool) -> None:
+        """The agent finished a message."""
+        if self._reason is None:
+            await self._inbox.put(act.AgentSaid(turn_id, text, final))
+
+    async def ended(self, turn_id: TurnId, turn: app.Turn) -> None:
+        """A turn is over."""
+        if self._reason is None and turn.status != "inProgress":
+            await self._inbox.put(act.TurnEnded(turn_id, turn.status, turn.output, turn.error))
+
+    def follow(self, turn_id: TurnId) -> None:
+        """A typed turn runs: what the agent says in it goes to the voice as well."""
+        try:
+            self._put(act.TurnFollowed(turn_id))
+        except GatewayError as error:
+            log.info("call %s: does not hear of turn %s: %s", self.config.session_id, turn_id, error.message)
+
+    @property
+    def was_begun(self) -> bool:
+        """True once the call said ``started``."""
+        return self.begun.done() and self.begun.result()
+
+    def status(self) -> dict[str, object]:
+        """The call's state for humans."""
+        return {
+            "sessionId": self.config.session_id,
+            "state": self._conversation.state.value,
+            "generation": self._conversation.generation,
+            "audioDropped": self._outbox.dropped,
+            "garbage": self._garbage,
+        }
+
+    # -- the owner ---------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _put(self, message: _Message) -> None:
+        if self._reason is not None:
+            raise SessionNotFound("the realtime conversation is not running")
+        try:
+            self._inbox.put_nowait(message)
+        except asyncio.QueueFull:
+            raise Overloaded("the call is too busy") from None
+
+    async def _next(self) -> _Message | None:
+        """The next message; None when the conversation wants a tick."""
+        deadline = self._conversation.deadline
+        if deadline is not None and self._now() >= deadline:
+            return None
+        if not self._inbox.empty():
+            return self._inbox.get_nowait()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
+
+    def _handle(self, message: _Message | None) -> None:
+        now = self._now()
+        match message:
+            case None:
+                self._perform(self._conversation.tick(now=now))
+            case _Heard():
+                if isinstance(message.event, Malformed):
+                    self._count_garbage(message.event)
+                self._perform(self._conversation.receive(message.event, message.generation, now=now))
+            case _Delivery():
+                commit = self._perform(self._conversation.apply(message.command, now=now))
+                if not message.taken.done():
+                    message.taken.set_result(commit)
+            case act.UpstreamLost():
+                self._drop_wire(message.generation)
+                self._perform(self._conversation.apply(message, now=now))
+            case _:
+                self._perform(self._conversation.apply(message, now=now))
+
+    def _perform(self, actions: list[act.Action]) -> Commit | None:
+        """Do what the core asks; returns the first record's commit. A full store ends the call."""
+        first: Commit | None = None
+        for action in actions:
+            try:
+                commit = self._do(action)
+            except Overloaded as error:
+                reason: act.CloseReason = "store_unavailable" if isinstance(action, act.Record) else "overloaded"
+                log.warning("call %s: %s: %s", self.config.session_id, reason, error.message)
+                if self._reason is None:
+                    self._perform(self._conversation.apply(act.Stop(reason), now=self._now()))
+                break
+            first = first if first is not None else commit
+        return first
+
+    def _do(self, action: act.Action) -> Commit | None:
+        match action:
+            case act.Record():
+                return self._lane.record(action.draft)
+            case act.Notify():
+                if action.notification.method == "thread/realtime/started":
+                    self.begun.set_result(True)
+                self._lane.live(action.notification, shed=action.shed)
+            case act.Play():
+                self.media.play(action.chunk)
+            case act.Flush():
+                self.media.flush(action.item_id)
+            case act.StartOrJoinTurn():
+                self._hand_off(action)
+            case act.Close():
+                self._reason = action.reason
+            case _:
+                self._do_upstream(action)
+        return None
+
+    def _do_upstream(self, action: act.Send | act.Open | act.Begin) -> None:
+        match action:
+            case act.Send():
+                self._send(action.event)
+            case act.Open():
+                self._open(action)
+            case act.Begin():
+                self._begin(action)
+            case _:
+                assert_never(action)
+
+    def _send(self, event: ClientEvent) -> None:
+        wire = self._wires.get(self._conversation.generation)
+        codec = wire.connection.codec if wire is not None and wire.connection is not None else None
+        text = codec.encode(event) if codec is not None else event.model_dump_json(exclude_none=True)
+        if text is not None:
+            self._outbox.put(text)
+
+    def _hand_off(self, action: act.StartOrJoinTurn) -> None:
+        lines = [(line.role, line.text) for line in action.lines]
+        request = TurnRequest(
+            prompt=delegation(action.request, lines),
+            request=action.request or "\n".join(text for _, text in lines),
+            source="handoff",
+            call_id=action.call_id,
+            item_id=action.item_id,
+            live=True,
+        )
+        command: act.Command
+        try:
+            result = self._turns.start_or_join(self._lane, request, self)
+        except GatewayError as error:
+            command = act.TurnRefused(action.call_id, error.message)
+        else:
+            kind = act.TurnStarted if isinstance(result, Started) else act.TurnJoined
+            command = kind(action.call_id, result.turn.id)
+        self._perform(self._conversation.apply(command, now=self._now()))
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def _open(self, action: act.Open) -> None:
+        if self._group is not None:
+            reader = self._group.create_task(self._read(action.generation, action.delay))
+            self._wires[action.generation] = _Wire(reader)
+
+    async def _read(self, generation: int, delay: float) -> None:
+        """Open a connection, then read it to its end."""
+        connection: UpstreamConnection | None = None
+        try:
+            if delay:
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            connection = self._wires[generation].connection = await self._opener(self.config)
+            await self._inbox.put(act.UpstreamOpened(generation))
+            while True:
+                await self._inbox.put(_Heard(generation, await connection.receive()))
+        except UpstreamError as error:
+            clean = isinstance(error, UpstreamClosed) and error.clean
+            loss = act.Loss(error.message, code=error.code, clean=clean, retryable=error.retryable)
+            await self._inbox.put(act.UpstreamLost(generation, loss))
+        finally:
+            if connection is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LEAVE_S):
+                        await connection.close()
+
+    def _begin(self, action: act.Begin) -> None:
+        """Talk over this connection from now on; others are left."""
+        for generation in [known for known in self._wires if known < action.generation]:
+            self._drop_wire(generation)
+        wire = self._wires.get(action.generation)
+        if wire is None or wire.connection is None or self._group is None:
+            return
+        encoded = [wire.connection.codec.encode(event) for event in action.events]
+        preamble = [text for text in encoded if text is not None]
+        wire.writer = self._group.create_task(self._write(wire.connection, preamble))
+
+    async def _write(self, connection: UpstreamConnection, preamble: list[str]) -> None:
+        try:
+            for text in preamble:
+                await connection.send(text)
+            while (queued := await self._outbox.get()) is not None:
+                await connection.send(queued)
+        except UpstreamClosed:
+            log.debug("call %s: the upstream is gone", self.config.session_id)  # the reader says why
+
+    def _drop_wire(self, generation: int) -> None:
+        wire = self._wires.pop(generation, None)
+        if wire is None:
+            return
+        wire.reader.cancel()
+        if wire.writer is not None:
+            wire.writer.cancel()
+            self._outbox.drop_control()  # what must survive stands in the history
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    async def _leave(self) -> None:
+        """Let the writer send what is left, then end every connection."""
+        self._outbox.drop_audio()
+        self._outbox.close()
+        writers = [wire.writer for wire in self._wires.values() if wire.writer is not None]
+        if writers:
+            await asyncio.wait(writers, timeout=LEAVE_S)
+        for wire in self._wires.values():
+            for task in (wire.reader, wire.writer):
+                if task is not None:
+                    task.cancel()
+
+    def _retire(self) -> None:
+        """Nobody waits for a call that is over."""
+        self._reason = self._reason or "error"
+        self._turns.detach(self._lane.thread.id, self)
+        if not self.begun.done():
+            self.begun.set_result(False)
+        while not self._inbox.empty():
+            message = self._inbox.get_nowait()
+            if isinstance(message, _Delivery) and not message.taken.done():
+                message.taken.set_exception(SessionNotFound("the realtime conversation is not running"))
+
+    def _count_garbage(self, event: Malformed) -> None:
+        self._garbage += 1
+        if self._garbage in (1, 10, 100, 1000):
+            log.warning("call %s: malformed upstream message no. %d", self.config.session_id, self._garbage)
+        log.debug("call %s: %s", self.config.session_id, event.reason)

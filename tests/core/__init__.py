@@ -1,0 +1,1 @@
+"""The conversation's machines: plain lists in, plain lists out."""

@@ -1,0 +1,129 @@
+"""One response at a time, and no wish is lost."""
+
+from __future__ import annotations
+
+from realtime.core import actions as act
+from realtime.core.responses import ResponseQueue
+from realtime.protocol.ids import ResponseId
+from tests.core.driver import Driver
+
+
+def test_a_response_is_asked_for_at_once_when_none_is_active() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("hi", respond=True))
+    assert driver.sent_types == ["conversation.item.create", "response.create"]
+
+
+def test_our_own_request_counts_as_active_and_several_wishes_become_one() -> None:
+    driver = Driver()
+    for text in ("one", "two", "three"):
+        driver.apply(act.AppendText(text, respond=True))
+    assert driver.creates() == 1
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("response.done", response={"id": "r1", "status": "completed"})
+    assert driver.creates() == 2
+    driver.receive("response.created", response={"id": "r2"})
+    driver.receive("response.done", response={"id": "r2", "status": "completed"})
+    assert driver.creates() == 2
+
+
+def test_the_end_of_another_response_frees_nothing() -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "r1"})
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.receive("response.done", response={"id": "other", "status": "completed"})
+    assert driver.creates() == 0
+    driver.receive("response.cancelled", response={"id": "r1"})
+    assert driver.creates() == 1
+
+
+def test_a_refusal_for_an_active_response_is_no_error_and_is_retried() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.receive("response.created", response={"id": "vad", "metadata": {}})
+    driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
+    assert driver.notes("error") == []
+    driver.receive("response.done", response={"id": "vad", "status": "completed", "metadata": {}})
+    assert driver.creates() == 2
+
+
+def test_a_refusal_before_the_active_response_was_seen_is_retried_after_whichever_ends() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
+    assert driver.creates() == 1
+    driver.receive("response.done", response={"id": "unseen", "status": "completed"})
+    assert driver.creates() == 2
+
+
+def test_a_response_that_never_ends_is_given_up() -> None:
+    driver = Driver(response_s=60.0)
+    driver.receive("response.created", response={"id": "r1"})
+    driver.apply(act.AppendText("hi", respond=True))
+    assert driver.conversation.deadline == driver.now + 60.0
+    driver.tick(59.9)
+    assert driver.creates() == 0
+    driver.tick(0.2)
+    assert driver.sent_types[-2:] == ["response.cancel", "response.create"]
+
+
+def test_a_response_that_speaks_is_not_given_up() -> None:
+    driver = Driver(response_s=60.0)
+    driver.receive("response.created", response={"id": "r1"})
+    driver.now += 50
+    driver.receive("response.output_text.delta", delta="still", item_id="i1", response_id="r1")
+    driver.tick(20)
+    assert "response.cancel" not in driver.sent_types
+
+
+def test_a_request_that_is_refused_for_another_reason_does_not_block() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("hi", respond=True))
+    event_id = driver.sent[-1]["event_id"]
+    driver.receive("error", error={"code": "invalid_value", "message": "no", "event_id": event_id})
+    driver.apply(act.AppendText("again", respond=True))
+    assert driver.creates() == 2
+    assert [note["code"] for note in driver.notes("error")] == ["invalid_value"]
+
+
+def test_an_out_of_band_response_moves_nothing() -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "side", "conversation_id": None})
+    driver.apply(act.AppendText("hi", respond=True))
+    assert driver.creates() == 1
+
+
+def test_a_wish_from_before_the_connection_is_granted_when_it_opens() -> None:
+    driver = Driver(opened=False)
+    driver.apply(act.AppendText("early", respond=True))
+    assert driver.sent == []
+    driver.apply(act.UpstreamOpened(1))
+    assert driver.sent_types == ["session.update", "conversation.item.create", "response.create"]
+
+
+def test_the_lost_beginning_of_our_own_response_is_seen_at_its_end() -> None:
+    queue = ResponseQueue(limit_s=60)
+    assert queue.request(now=0)
+    assert not queue.request(now=1)
+    assert queue.finished(ResponseId("r1"), ours=True, now=2)
+
+
+def test_a_response_of_voice_detection_does_not_pass_for_ours_once_the_upstream_echoes() -> None:
+    queue = ResponseQueue(limit_s=60)
+    queue.request(now=0)
+    queue.created(ResponseId("r1"), ours=True, now=0)
+    queue.finished(ResponseId("r1"), ours=True, now=1)
+    queue.request(now=2)
+    queue.created(ResponseId("vad"), ours=None, now=2)
+    queue.request(now=3)
+    assert not queue.finished(ResponseId("vad"), ours=None, now=4)  # ours is still on its way
+    queue.created(ResponseId("r2"), ours=True, now=5)
+    assert queue.finished(ResponseId("r2"), ours=True, now=6)
+
+
+def test_the_queue_is_idle_once_the_upstream_is() -> None:
+    queue = ResponseQueue(limit_s=60)
+    queue.request(now=0)
+    queue.created(ResponseId("r1"), ours=True, now=0)
+    queue.finished(ResponseId("r1"), ours=True, now=1)
+    assert (queue.busy, queue.wanted, queue.deadline) == (False, False, None)

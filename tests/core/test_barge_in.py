@@ -1,0 +1,179 @@
+"""The person cuts in: what is not played is dropped, and the upstream is told what was heard."""
+
+from __future__ import annotations
+
+import base64
+
+from realtime.core import actions as act
+from realtime.protocol.ids import ItemId
+from tests.core.driver import Driver
+
+
+def chunk(ms: int) -> str:
+    """Base64 of so many milliseconds of silence at 24 kHz."""
+    return base64.b64encode(bytes(48 * ms)).decode()
+
+
+def speaking(ms: int = 1000, **changes: object) -> Driver:
+    """A response whose item ``a1`` has sent ``ms`` of audio."""
+    driver = Driver(**changes)
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    audio(driver, ms)
+    return driver
+
+
+def audio(driver: Driver, ms: int, item: str = "a1", response: str = "r1") -> None:
+    """Audio of an answer arrives."""
+    driver.receive("response.output_audio.delta", delta=chunk(ms), item_id=item, response_id=response)
+
+
+def finish(driver: Driver, text: str = "one two three four") -> None:
+    """The answer is complete."""
+    driver.receive("response.output_audio_transcript.done", transcript=text, item_id="a1", response_id="r1")
+    item = {"id": "a1", "type": "message", "role": "assistant", "status": "completed"}
+    driver.receive("conversation.item.done", item=item)
+    driver.receive("response.done", response={"id": "r1", "status": "completed"})
+
+
+def truncations(driver: Driver) -> list[tuple[str, int]]:
+    """(item, ms) of each truncation sent."""
+    return [
+        (event["item_id"], event["audio_end_ms"])
+        for event in driver.sent
+        if event["type"] == "conversation.item.truncate"
+    ]
+
+
+def test_the_answer_is_cut_where_the_clock_says() -> None:
+    driver = speaking(1000)
+    driver.now += 0.4
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == [("a1", 400)]
+    assert driver.of(act.Flush) == [act.Flush(ItemId("a1"))]
+
+
+def test_never_past_what_arrived() -> None:
+    driver = speaking(300)
+    driver.now += 5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == [("a1", 300)]
+
+
+def test_the_clients_report_beats_the_clock() -> None:
+    driver = speaking(1000)
+    driver.apply(act.Played(ItemId("a1"), 250))
+    driver.now += 0.9
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == [("a1", 250)]
+
+
+def test_a_later_smaller_report_cuts_again_and_a_larger_does_not() -> None:
+    driver = speaking(1000)
+    driver.now += 0.5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.apply(act.Played(ItemId("a1"), 700))
+    driver.apply(act.Played(ItemId("a1"), 350))
+    assert truncations(driver) == [("a1", 500), ("a1", 350)]
+
+
+def test_what_nobody_heard_is_deleted() -> None:
+    driver = speaking(1000)
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == []
+    assert [event["item_id"] for event in driver.sent if event["type"] == "conversation.item.delete"] == ["a1"]
+
+
+def test_once_per_item() -> None:
+    driver = speaking(1000)
+    driver.now += 0.2
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.receive("input_audio_buffer.speech_started", item_id="u2")
+    assert len(truncations(driver)) == 1
+
+
+def test_no_audio_of_an_item_follows_its_flush() -> None:
+    driver = speaking(1000)
+    driver.now += 0.2
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    before = len(driver.of(act.Play))
+    audio(driver, 100)
+    audio(driver, 100, item="a2")  # of the same response, which voice detection has cancelled
+    assert len(driver.of(act.Play)) == before
+    driver.receive("response.done", response={"id": "r1", "status": "cancelled"})
+    driver.receive("response.created", response={"id": "r2"})
+    audio(driver, 100, item="a3", response="r2")
+    assert len(driver.of(act.Play)) == before + 1
+
+
+def test_an_answer_that_still_plays_after_its_end_is_cut_and_the_thread_corrected() -> None:
+    driver = speaking(1000)
+    finish(driver)
+    driver.now += 0.5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == [("a1", 500)]
+    method, item = [record for record in driver.records() if record[1]["id"] == "a1"][-1]
+    assert (method, item["status"], item["heardMs"], item["audioMs"]) == ("item/completed", "interrupted", 500, 1000)
+    assert item["text"] == "one two three four"
+
+
+def test_an_answer_that_was_heard_to_its_end_is_not_cut() -> None:
+    driver = speaking(1000)
+    finish(driver)
+    driver.now += 1.5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == []
+    assert driver.of(act.Flush) == []
+
+
+def test_the_refusal_of_our_truncation_disturbs_nobody() -> None:
+    driver = speaking(1000)
+    driver.now += 0.2
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    event_id = next(event["event_id"] for event in driver.sent if event["type"] == "conversation.item.truncate")
+    driver.receive("error", error={"code": "invalid_value", "message": "already shorter", "event_id": event_id})
+    assert driver.notes("error") == []
+
+
+def test_without_interruption_by_voice_the_answer_goes_on() -> None:
+    driver = speaking(1000, barge_in=False)
+    driver.now += 0.2
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert truncations(driver) == []
+    audio(driver, 100)
+    assert len(driver.of(act.Play)) == 2
+
+
+def test_the_client_may_stop_the_answer() -> None:
+    driver = speaking(1000)
+    driver.now += 0.3
+    driver.apply(act.Interrupt())
+    assert driver.sent_types == ["response.cancel", "conversation.item.truncate"]
+
+
+def test_fractions_of_milliseconds_add_up_before_they_are_cut() -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "r1"})
+    for _ in range(3):
+        driver.receive("response.output_audio.delta", delta="AAAA", item_id="a1", samples_per_channel=100)
+    driver.now += 1
+    driver.receive("input_audio_buffer.speech_started")
+    assert truncations(driver) == [("a1", 12)]
+
+
+def test_a_later_upstream_is_told_what_was_heard() -> None:
+    driver = speaking(1000)
+    finish(driver)
+    driver.now += 0.5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.lose()
+    driver.log.clear()
+    driver.log += [act.Open(2)]
+    driver.reopen()
+    texts = [event["item"]["content"][0]["text"] for event in driver.sent if event["type"].endswith("item.create")]
+    assert texts == ["one two t"]
+
+
+def test_text_modality_plays_nothing() -> None:
+    driver = speaking(100, modality="text")
+    assert driver.of(act.Play) == []

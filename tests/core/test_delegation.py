@@ -1,0 +1,148 @@
+"""Every function call is answered exactly once, and the voice is asked to speak of results only."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime.core import actions as act
+from realtime.core.handoffs import request_text
+from realtime.protocol.ids import CallId, TurnId
+from tests.core.driver import WORDS, Driver
+
+CALL, TURN = CallId("call_1"), TurnId("turn_1")
+
+
+def running() -> Driver:
+    """A conversation whose hand-off began a turn."""
+    driver = Driver()
+    driver.call()
+    driver.apply(act.TurnStarted(CALL, TURN))
+    return driver
+
+
+def test_a_call_starts_a_turn_and_is_shown() -> None:
+    driver = Driver()
+    driver.receive("conversation.item.input_audio_transcription.completed", transcript="help me")
+    driver.call()
+    (start,) = driver.of(act.StartOrJoinTurn)
+    assert (start.call_id, start.request) == ("call_1", "list the files")
+    assert start.lines == (act.Line("user", "help me"), act.Line("user", "list the files"))
+    assert driver.notes("itemAdded")[-1]["item"]["handoff_id"] == "call_1"
+
+
+def test_messages_go_up_as_items_and_the_output_only_points_to_them() -> None:
+    driver = running()
+    driver.apply(act.AgentSaid(TURN, "there are three", final=True))
+    assert driver.creates() == 0
+    driver.apply(act.TurnEnded(TURN, "completed", "there are three"))
+    texts = [event["item"]["content"][0]["text"] for event in driver.sent if "content" in event.get("item", {})]
+    assert texts == ["[BACKEND] there are three"]
+    assert driver.outputs() == [("call_1", WORDS.result_pointer)]
+    assert driver.sent_types[-1] == "response.create"
+
+
+@pytest.mark.parametrize(
+    ("ended", "output"),
+    [
+        (act.TurnEnded(TURN, "completed"), WORDS.no_result),
+        (act.TurnEnded(TURN, "failed", None, "no luck"), "failed: no luck"),
+        (act.TurnEnded(TURN, "interrupted"), WORDS.cancelled),
+    ],
+)
+def test_a_turn_without_result_is_answered_and_cleared(ended: act.TurnEnded, output: str) -> None:
+    driver = running()
+    driver.apply(ended)
+    driver.apply(ended)
+    assert driver.outputs() == [("call_1", output)]
+    driver.call(call_id="call_2")
+    assert len(driver.of(act.StartOrJoinTurn)) == 2
+
+
+def test_a_second_call_steers_and_is_acknowledged_at_once() -> None:
+    driver = running()
+    driver.call(call_id="call_2")
+    driver.apply(act.TurnJoined(CallId("call_2"), TURN))
+    assert driver.outputs() == [("call_2", WORDS.steered)]
+    assert driver.creates() == 1
+    driver.apply(act.TurnEnded(TURN, "completed", "x"))
+    assert [call for call, _ in driver.outputs()] == ["call_2", "call_1"]
+
+
+def test_the_same_call_shown_twice_is_one_call() -> None:
+    driver = running()
+    driver.call()
+    assert len(driver.of(act.StartOrJoinTurn)) == 1
+
+
+def test_remain_silent_is_answered_with_silence() -> None:
+    driver = Driver()
+    driver.call("remain_silent", "call_s", "")
+    assert driver.outputs() == [("call_s", "")]
+    assert driver.creates() == 0
+    assert driver.notes("itemAdded") == []
+
+
+def test_an_unknown_tool_is_answered() -> None:
+    driver = Driver()
+    driver.call("reboot", "call_x", "now")
+    assert driver.outputs() == [("call_x", WORDS.unknown_tool)]
+    assert driver.creates() == 1
+
+
+def test_an_empty_request_takes_the_transcript_and_without_one_is_answered() -> None:
+    driver = Driver()
+    driver.call(prompt="")
+    assert driver.outputs() == [("call_1", WORDS.empty_request)]
+    driver.receive("conversation.item.input_audio_transcription.completed", transcript="open the door")
+    driver.call(call_id="call_2", prompt="")
+    (start,) = driver.of(act.StartOrJoinTurn)
+    assert (start.request, start.lines) == ("", (act.Line("user", "open the door"),))
+
+
+def test_a_refused_hand_off_is_answered_with_the_reason() -> None:
+    driver = Driver()
+    driver.call()
+    driver.apply(act.TurnRefused(CALL, "no agent"))
+    assert driver.outputs() == [("call_1", "failed: no agent")]
+
+
+def test_progress_asks_for_speech_only_where_that_is_set() -> None:
+    quiet, talkative = running(), Driver(speak_progress=True)
+    talkative.call()
+    talkative.apply(act.TurnStarted(CALL, TURN))
+    for driver in (quiet, talkative):
+        driver.apply(act.AgentSaid(TURN, "looking", final=False))
+    assert (quiet.creates(), talkative.creates()) == (0, 1)
+
+
+def test_a_typed_turn_that_is_followed_is_told_and_spoken() -> None:
+    driver = Driver()
+    driver.apply(act.TurnFollowed(TURN))
+    driver.apply(act.AgentSaid(TURN, "typed answer", final=True))
+    driver.apply(act.TurnEnded(TURN, "completed", "typed answer"))
+    assert driver.sent[0]["item"]["content"][0]["text"] == "[BACKEND] typed answer"
+    assert driver.creates() == 1
+
+
+def test_words_of_a_turn_of_others_are_not_told() -> None:
+    driver = Driver()
+    driver.apply(act.AgentSaid(TurnId("old"), "late", final=True))
+    driver.apply(act.TurnEnded(TurnId("old"), "completed", "late"))
+    assert driver.sent == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "request_"),
+    [
+        ('{"prompt": " do it "}', "do it"),
+        ('{"prompt": "  ", "query": "q"}', "q"),
+        ('{"input_transcript": "a", "prompt": "b"}', "a"),
+        ('{"other": "x"}', '{"other": "x"}'),
+        ('{"prompt": 5}', '{"prompt": 5}'),
+        ("not json", "not json"),
+        ("[1]", "[1]"),
+        ("", ""),
+    ],
+)
+def test_the_wish_is_found_in_the_arguments(arguments: str, request_: str) -> None:
+    assert request_text(arguments) == request_
