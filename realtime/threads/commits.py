@@ -1,0 +1,169 @@
+"""Group commit: what all callers append while a transaction runs is stored together by the next one.
+
+Law: an append is settled once, after its transaction has ended, by the truth; a caller that is gone by
+then changes nothing for the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, false, insert, update
+
+from realtime.errors import LocalProtocolError, ThreadNotFound
+from realtime.protocol import json
+from realtime.protocol.appserver import Draft, Record
+from realtime.protocol.ids import Seq, ThreadId
+from realtime.protocol.json import JsonObject
+from realtime.threads import schema
+from realtime.threads.database import Database
+from realtime.threads.faults import Locked
+
+_GROUP = 4096
+"""Records in one transaction, about."""
+
+
+@dataclass(eq=False, slots=True)
+class _Append:
+    thread_id: ThreadId
+    drafts: Sequence[Draft]
+    bodies: list[str]
+    outcome: asyncio.Future[list[Record]]
+    stored: list[Record] = field(default_factory=list)
+    absent: bool = False
+
+    def settle(self, error: BaseException | None) -> None:
+        if self.outcome.done():
+            return
+        if self.absent and error is None:
+            error = ThreadNotFound("there is no such thread")
+        if error is None:
+            self.outcome.set_result(self.stored)
+        else:
+            self.outcome.set_exception(error)
+
+
+class Commits:
+    """Appends of all threads, through one transaction at a time."""
+
+    def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._clock_ms = clock_ms
+        self._waiting: deque[_Append] = deque()
+        self._group: list[_Append] = []
+        self._running = False
+
+    async def append(self, thread_id: ThreadId, drafts: Sequence[Draft]) -> list[Record]:
+        """Store and number the drafts; raises ``ThreadNotFound`` or ``StoreError``."""
+        bodies = [_encode(draft) for draft in drafts]
+        outcome: asyncio.Future[list[Record]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Append(thread_id, drafts, bodies, outcome))
+        self._start()
+        async with self._database.bounded():
+            return await outcome
+
+    def _start(self) -> None:
+        if self._running or not self._waiting:
+            return
+        self._running = True
+        self._database.start(self._store_waiting).add_done_callback(self._ended)
+
+    def _ended(self, transaction: asyncio.Future[None]) -> None:
+        error = transaction.exception()
+        group, self._group = self._group, []
+        if error is not None and not isinstance(error, Locked):
+            # It may have failed before it took anybody along: whoever waits would fail the same way.
+            group += self._take()
+        for append in group:
+            append.settle(error)
+        self._running = False
+        self._start()
+
+    def _store_waiting(self, connection: Connection) -> None:
+        """The transaction, on the database's thread: what waits when it has begun goes in."""
+        self._group = group = self._take()
+        rows: list[dict[str, Any]] = []
+        # In the order of ids, so that two nodes never wait for each other's rows.
+        for thread_id in sorted({append.thread_id for append in group}):
+            appends = [append for append in group if append.thread_id == thread_id]
+            count = sum(len(append.drafts) for append in appends)
+            values = {"of_thread": thread_id, "count": count, "now": self._clock_ms()}
+            head = connection.execute(_ADVANCE, values).scalar_one_or_none()
+            if head is None:
+                for append in appends:
+                    append.absent = True
+            else:
+                rows.extend(_number(appends, head - count))
+        if rows:
+            _insert(connection, rows)
+
+    def _take(self) -> list[_Append]:
+        group: list[_Append] = []
+        size = 0
+        while self._waiting and size < _GROUP:
+            append = self._waiting.popleft()
+            if not append.outcome.done():
+                group.append(append)
+                size += len(append.drafts)
+        return group
+
+
+def record(thread_id: ThreadId, seq: int, method: str, key: str, body: JsonObject) -> Record:
+    """A stored record as it is read and sent."""
+    return Record(Seq(seq), method, key, {"threadId": thread_id, "seq": seq, **body})
+
+
+def _encode(draft: Draft) -> str:
+    try:
+        return json.encode(draft.body)
+    except ValueError:
+        raise LocalProtocolError("a record cannot be written as JSON") from None
+
+
+def _number(appends: list[_Append], head: int) -> list[dict[str, Any]]:
+    """Rows of one thread's appends, numbered from ``head`` + 1; each append learns its records."""
+    rows: list[dict[str, Any]] = []
+    for append in appends:
+        for draft, body in zip(append.drafts, append.bodies, strict=True):
+            head += 1
+            append.stored.append(record(append.thread_id, head, draft.method, draft.key, draft.body))
+            row = {"thread_id": append.thread_id, "seq": head, "method": draft.method, "key": draft.key}
+            rows.append({**row, "body": body, "open": draft.method.endswith("/started")})
+    return rows
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert rows; a completed record closes what it completes, stored before or among these."""
+    completed: set[tuple[str, str, str]] = set()
+    for row in reversed(rows):
+        begun = (row["thread_id"], row["key"], row["method"].replace("/completed", "/started"))
+        if row["open"]:
+            row["open"] = begun not in completed
+        else:
+            completed.add(begun)
+    if completed:
+        names = ("of_thread", "of_key", "begun")
+        connection.execute(_CLOSE, [dict(zip(names, begun, strict=True)) for begun in sorted(completed)])
+    connection.execute(insert(schema.records), rows)
+
+
+_ADVANCE = (
+    update(schema.threads)
+    .where(schema.threads.c.id == bindparam("of_thread"))
+    .values(head=schema.threads.c.head + bindparam("count"), updated_at=bindparam("now"))
+    .returning(schema.threads.c.head)
+)
+_CLOSE = (
+    update(schema.records)
+    .where(
+        schema.records.c.open,
+        schema.records.c.thread_id == bindparam("of_thread"),
+        schema.records.c.key == bindparam("of_key"),
+        schema.records.c.method == bindparam("begun"),
+    )
+    .values(open=false())
+)

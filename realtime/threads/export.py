@@ -1,0 +1,140 @@
+"""A folded thread as a document: plain text, JSON lines or WebVTT subtitles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from realtime.errors import InvalidRequest
+from realtime.protocol import json
+from realtime.protocol.json import JsonObject
+from realtime.threads.fold import FoldedThread
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LINE_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+
+_SHORTEST_MS = 500
+_LONGEST_GUESS_MS = 7000
+_READING_MS_PER_CHAR = 60
+
+
+def export(thread: FoldedThread, form: str) -> str:
+    """The thread as ``text``, ``jsonl`` or ``vtt``; raises ``InvalidRequest`` for another form."""
+    write = _FORMS.get(form)
+    if write is None:
+        raise InvalidRequest("unknown format: it is text, jsonl or vtt", field="format")
+    return write(thread)
+
+
+def _text(thread: FoldedThread) -> str:
+    return "".join(f"{_line(item)}\n" for item in thread.items)
+
+
+def _jsonl(thread: FoldedThread) -> str:
+    return "".join(f"{json.encode(item)}\n" for item in thread.items)
+
+
+# -- text: one line an item ------------------------------------------------------------------------
+
+
+def _line(item: JsonObject) -> str:
+    status = item.get("status", "completed")
+    mark = "" if status == "completed" else f" [{status}]"
+    return f"{_speaker(item)}{mark}: {_content(item)}".rstrip()
+
+
+def _speaker(item: JsonObject) -> str:
+    match item.get("type"):
+        case "userMessage":
+            return _plain(item.get("role") or "user")
+        case "assistantMessage":
+            return _plain(item.get("role") or "assistant")
+        case "handoff":
+            return "agent (handoff)"
+        case kind:
+            return _plain(kind or "item")
+
+
+def _content(item: JsonObject) -> str:
+    text, error = _plain(item.get("text") or ""), _plain(item.get("error") or "")
+    if item.get("type") == "handoff":
+        result = _plain(item.get("output") or "") or error
+        return f"{text} → {result}" if result else text
+    heard, unheard = _split_heard(item, text)
+    if unheard:
+        text = f"{heard} [not heard: {unheard}]".lstrip()
+    if error:
+        return f"{text} ({error})".lstrip()
+    return text or ("(no transcript)" if item.get("status") == "failed" else "")
+
+
+def _plain(text: object) -> str:
+    """One line, without what a terminal might obey."""
+    return _CONTROL.sub("\ufffd", _LINE_BREAKS.sub(" ", str(text)).replace("\t", " "))
+
+
+def _split_heard(item: JsonObject, text: str) -> tuple[str, str]:
+    """What was heard of an interrupted answer and what was not: by time, to the nearest word."""
+    heard_ms, audio_ms = item.get("heardMs"), item.get("audioMs")
+    if item.get("status") != "interrupted" or heard_ms is None or not audio_ms or heard_ms >= audio_ms:
+        return text, ""
+    words = text.split(" ")
+    heard = round(len(words) * heard_ms / audio_ms)
+    return " ".join(words[:heard]), " ".join(words[heard:])
+
+
+# -- WebVTT: one cue a spoken or written line --------------------------------------------------------
+
+
+def _vtt(thread: FoldedThread) -> str:
+    cues = "".join(f"{_clock(start)} --> {_clock(end)}\n{words}\n\n" for start, end, words in _cues(thread))
+    return f"WEBVTT\n\n{cues}"
+
+
+def _cues(thread: FoldedThread) -> Iterator[tuple[int, int, str]]:
+    """Start, end (milliseconds since the first item) and words; starts never go back."""
+    items = [(item, words) for item in thread.items if (words := _words(item))]
+    begin = min((item.get("createdAt") or 0 for item in thread.items), default=0)
+    start = 0
+    for item, words in items:
+        start = max(start, (item.get("createdAt") or 0) - begin)
+        yield start, start + _duration_ms(item, words), words
+
+
+def _duration_ms(item: JsonObject, words: str) -> int:
+    """How long it was heard, else how long its audio is, else how long it takes to read."""
+    known = item.get("heardMs") if item.get("heardMs") is not None else item.get("audioMs")
+    if known is None:
+        known = min(len(words) * _READING_MS_PER_CHAR, _LONGEST_GUESS_MS)
+    return max(int(known), _SHORTEST_MS)
+
+
+def _words(item: JsonObject) -> str:
+    kind = item.get("type")
+    if kind == "handoff":
+        return _voice("Agent", _plain(item.get("output") or item.get("error") or ""))
+    if kind not in ("userMessage", "assistantMessage"):
+        return ""
+    text = _plain(item.get("text") or "")
+    if not text and item.get("status") == "failed":
+        text = f"({_plain(item.get('error') or 'no transcript')})"
+    return _voice(_speaker(item).capitalize(), text)
+
+
+def _voice(name: str, text: str) -> str:
+    return f"<v {_escape(name)}>{_escape(text)}" if text.strip() else ""
+
+
+def _escape(text: str) -> str:
+    """Markup and the arrow ``-->`` lose their meaning."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(ms: int) -> str:
+    seconds, ms = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}.{ms:03}"
+
+
+_FORMS: dict[str, Callable[[FoldedThread], str]] = {"text": _text, "jsonl": _jsonl, "vtt": _vtt}
