@@ -10,6 +10,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -40,13 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = [name for mark in item.iter_markers("needs") for name in mark.args if find_tool(name) is None]
-    if not missing:
-        return
-    names = ", ".join(missing)
+    if missing:
+        not_run(item, ", ".join(missing))
+
+
+def not_run(item: pytest.Item, needed: str) -> NoReturn:
+    """End this test as NOT RUN; a failure where ``CI=true``."""
     if os.environ.get("CI") == "true":
-        pytest.fail(f"needs {names}", pytrace=False)
-    item.config.stash[_NOT_RUN][item.nodeid.split("::")[0], names] += 1
-    pytest.skip(f"NOT RUN: needs {names}")
+        pytest.fail(f"needs {needed}", pytrace=False)
+    item.config.stash[_NOT_RUN][item.nodeid.split("::")[0], needed] += 1
+    pytest.skip(f"NOT RUN: needs {needed}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
