@@ -21,7 +21,7 @@ from prompts.delegation import request_of
 from realtime.agents import exchange
 from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Memory, Output
 from realtime.agents.steering import Ear
-from realtime.errors import AgentError, Draining, GatewayError, StoreError, TurnNotFound
+from realtime.errors import Draining, GatewayError, TurnNotFound
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import CallId, ItemId, ThreadId, TurnId, new_turn_id
 from realtime.protocol.json import JsonObject
@@ -71,7 +71,7 @@ class TurnLane(Memory, Protocol):
     def thread(self) -> app.Thread: ...
     def record(self, *drafts: app.Draft) -> Commit: ...
     def live(self, notification: app.Notification) -> None: ...
-    async def latest(self, methods: Sequence[str], limit: int) -> list[app.Record]: ...
+    async def latest(self, *, methods: Sequence[str], limit: int) -> list[app.Record]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,7 @@ class Turns:
             status, error = await self._outcome(run)
         finally:  # also when cancelled: then as interrupted
             del self._running[run.lane.thread.id]
-            run.settle(status, error)
-            self._telemetry.turn_ended(status, run.seconds)
+            self._telemetry.turn_ended(status, run.settle(status, error))
         await run.farewell()
 
     async def _outcome(self, run: _Run) -> tuple[app.TurnStatus, str | None]:
@@ -202,7 +201,7 @@ class Turns:
             async with scope:
                 run.limit(scope, self._timeout_s)
                 await run.work(self._agent)
-        except AgentError as error:
+        except GatewayError as error:
             outcome = ("failed", error.message)
         except Exception:
             if not scope.expired():
@@ -289,15 +288,16 @@ class _Run:
             wishes = "\n".join(request_of(text) for text in unread)
             task = replace(task, prompt="\n".join(unread), request=wishes, history=(*task.history, *before))
 
-    def settle(self, status: app.TurnStatus, error: str | None) -> None:
-        """The turn is over: record it and its hand-offs. Never waits."""
+    def settle(self, status: app.TurnStatus, error: str | None) -> float:
+        """The turn is over: record it and its hand-offs, without waiting. Returns how many seconds it took."""
+        now = self._now()
         messages = exchange.newest(tuple(self._exchange), self._limits)
         self.turn = replace(
             self.turn,
             status=status,
             error=error,
             output=self._output if status == "completed" else None,
-            completed_at=self._now(),
+            completed_at=now,
             messages=tuple(exchange.to_json(messages)),
         )
         items = [
@@ -311,6 +311,7 @@ class _Run:
         states: dict[app.TurnStatus, HandoffState] = {"completed": "finished", "failed": "failed"}
         self._notify(states.get(status, "cancelled"), error or self.turn.output, self._handoffs)
         self.settled.set()
+        return (now - self.turn.started_at) / 1000
 
     async def farewell(self) -> None:
         """Tell the listeners, then see the records stored."""
@@ -319,7 +320,7 @@ class _Run:
         for commit in self._commits:
             try:
                 await asyncio.shield(commit)
-            except StoreError as error:
+            except GatewayError as error:
                 log.warning("turn %s: not stored: %s", self.turn.id, error.message)
 
     async def _task(self) -> AgentTask:
@@ -344,7 +345,7 @@ class _Run:
         try:
             await asyncio.shield(self._commits[0])
             records = await self.lane.latest(methods=("turn/completed",), limit=self._limits.history_items)
-        except StoreError as error:
+        except GatewayError as error:
             log.warning("turn %s: works without history: %s", self.turn.id, error.message)
             return []
         return exchange.history(records, self._limits)
@@ -373,11 +374,6 @@ class _Run:
         if item.call_id is not None:
             self._handoffs.append(item)
             self._notify(state, item.text, [item])
-
-    @property
-    def seconds(self) -> float:
-        """How long the turn took, once it is settled."""
-        return ((self.turn.completed_at or self._now()) - self.turn.started_at) / 1000
 
     def _notify(self, state: HandoffState, text: str | None, items: Sequence[app.Item]) -> None:
         for item in items:

@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Final
 
-from realtime.agents.numerals import to_digits
+from realtime.agents.sums import to_signs
 
 MAX_TOKENS: Final = 200
 MAX_DEPTH: Final = 40
@@ -20,35 +20,6 @@ MAX_FACTORIAL: Final = 500
 _PI: Final = Fraction("3.14159265358979323846264338327950288")
 _E: Final = Fraction("2.71828182845904523536028747135266250")
 
-_PHRASES: Final = tuple(
-    (re.compile(rf"(?<![a-z]){phrase}(?![a-z])"), f" {sign} ")
-    for phrase, sign in (
-        (r"to the power of|raised to the power of|raised to|to the", "^"),
-        (r"(?:the )?(?:square root|sqrt)(?: of)?", "sqrt"),
-        (r"(?:the )?cube root(?: of)?", "cbrt"),
-        (r"(?:the )?factorial of", "fact"),
-        (r"squared", "^ 2"),
-        (r"cubed", "^ 3"),
-        (r"factorial", "!"),
-        (r"multiplied by|times|multiply by|x", "*"),
-        (r"divided by|divide by|over", "/"),
-        (r"modulo|mod", "mod"),
-        (r"plus|added to", "+"),
-        (r"minus|less", "-"),
-        (r"negative", "-"),
-        (r"(?:percent|per cent) off", "%off"),
-        (r"(?:percent|per cent) of", "%of"),
-        (r"percent|per cent", "%"),
-        (r"(?:a |one |1 )?half of|half", "0.5 *"),
-        (r"(?:a |one |1 )?third of", "(1/3) *"),
-        (r"(?:a |one |1 )?quarter of", "0.25 *"),
-        (r"twice|double", "2 *"),
-        (r"triple", "3 *"),
-    )
-)
-_SIGNS: Final = (("**", "^"), ("×", "*"), ("·", "*"), ("÷", "/"), ("−", "-"), ("–", "-"), ("√", " sqrt "))
-_PERCENT_SIGN: Final = re.compile(r"%\s*(off|of)\b")
-_GROUPED: Final = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?![\d,])")
 _TOKEN: Final = re.compile(
     r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d{1,4})?|\.\d+|%off|%of|[-+*/^()!%,]|sqrt|cbrt|fact|mod|pi|e(?![a-z]))"
 )
@@ -73,12 +44,7 @@ def _is_value(token: str) -> bool:
 
 
 def _tokens(text: str) -> list[str] | None:
-    text = to_digits(text.lower())
-    for sign, ours in _SIGNS:
-        text = text.replace(sign, ours)
-    for pattern, ours in _PHRASES:
-        text = pattern.sub(ours, text)
-    text = _GROUPED.sub(lambda match: match[1].replace(",", ""), _PERCENT_SIGN.sub(r"%\1", text)).strip()
+    text = to_signs(text)
     tokens: list[str] = []
     position = 0
     while position < len(text):

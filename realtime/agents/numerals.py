@@ -53,38 +53,41 @@ _SPOKEN: Final = re.compile(
     rf"(?:(?:{_BIG_WORD})\s+and\s+(?=(?:{_WORD})\b)|(?:{_WORD})[\s-]+(?=(?:{_WORD})\b))*(?:{_WORD})\b"
     rf"(?:\s+point(?:\s+(?:{_ONES_WORD})\b)+)?"
 )
+_AND_A_PART: Final = re.compile(r"\b(\d+) and (?:an? |1 )(half|quarter)\b")
+_PARTS: Final = {"half": ".5", "quarter": ".25"}
 
 
 def to_digits(text: str) -> str:
     """Lower-case ``text`` with each spoken number written in digits."""
-    return _SPOKEN.sub(_number, re.sub(rf"\b({_TENS_WORD})-(?=(?:{_ONES_WORD})\b)", r"\1 ", text))
+    text = _SPOKEN.sub(_number, re.sub(rf"\b({_TENS_WORD})-(?=(?:{_ONES_WORD})\b)", r"\1 ", text))
+    return _AND_A_PART.sub(lambda match: match[1] + _PARTS[match[2]], text)
 
 
-def spoken(value: Fraction) -> str:
-    """A number fit to be read aloud: at most six decimals, "about" before what was rounded."""
-    if value.denominator == 1 and abs(value.numerator) < 10**15:
+def spoken(value: Fraction, places: int = 4) -> str:
+    """A number fit to be read aloud: at most ``places`` decimals, "about" before what was rounded."""
+    if value < 0:
+        said = spoken(-value, places)
+        return f"about minus {said[6:]}" if said.startswith("about ") else f"minus {said}"
+    if value.denominator == 1 and value < 10**15:
         return f"{value.numerator:,}"
-    size = abs(value)
-    if size >= 10**15 or size < Fraction(1, 10**4):
+    if value >= 10**15 or value < Fraction(1, 10**places):
         return _scientific(value)
-    places = 6 if size < 1000 else 2
     rounded = round(value, places)
     digits = f"{Decimal(rounded.numerator) / Decimal(rounded.denominator):,.{places}f}".rstrip("0").rstrip(".")
     return digits if rounded == value else f"about {digits}"
 
 
 def _scientific(value: Fraction) -> str:
-    sign, size = ("minus " if value < 0 else ""), abs(value)
-    power = len(str(size.numerator)) - len(str(size.denominator))
-    if size < Fraction(10) ** power:
+    power = len(str(value.numerator)) - len(str(value.denominator))
+    if value < Fraction(10) ** power:
         power -= 1
-    mantissa = round(size / Fraction(10) ** power, 3)
+    mantissa = round(value / Fraction(10) ** power, 3)
     if mantissa >= 10:
         mantissa, power = mantissa / 10, power + 1
-    exact = mantissa * Fraction(10) ** power == size
+    exact = mantissa * Fraction(10) ** power == value
     digits = f"{float(mantissa):.3f}".rstrip("0").rstrip(".")
     exponent = f"minus {-power}" if power < 0 else str(power)
-    return f"{'' if exact else 'about '}{sign}{digits} times 10 to the power of {exponent}"
+    return f"{'' if exact else 'about '}{digits} times 10 to the power of {exponent}"
 
 
 def _number(match: re.Match[str]) -> str:

@@ -44,10 +44,10 @@ class FakeLane:
             self.completed.set()
         return done
 
-    def live(self, notification: Notification, shed: Shed = Shed.NEVER, to: object = None) -> None:
+    def live(self, notification: Notification, *, shed: Shed = Shed.NEVER) -> None:
         self.notifications.append(notification)
 
-    async def latest(self, methods: Sequence[str] = (), limit: int = 100) -> list[Record]:
+    async def latest(self, *, methods: Sequence[str] = (), limit: int = 100) -> list[Record]:
         return [record for record in self.records if record.method in methods][-limit:]
 
     async def remember(self, key: str, value: str) -> None:

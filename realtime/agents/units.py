@@ -1,0 +1,176 @@
+"""Conversion of units, exact where the units are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Final
+
+from realtime.agents.arithmetic import evaluate
+from realtime.agents.numerals import spoken, to_digits
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """``factor`` and ``offset`` lead to the quantity's own unit: value * factor + offset."""
+
+    quantity: str
+    plural: str
+    factor: Fraction
+    offset: Fraction = Fraction(0)
+    singular: str = ""
+
+    def named(self, value: Fraction) -> str:
+        """The name that fits the number."""
+        return self.singular if value == 1 and self.singular else self.plural
+
+
+_TABLE: Final = """
+length | 1 | metre metres | m meter meters
+length | 1000 | kilometre kilometres | km kilometer kilometers kms
+length | 1/100 | centimetre centimetres | cm centimeter centimeters
+length | 1/1000 | millimetre millimetres | mm millimeter millimeters
+length | 0.3048 | foot feet | ft
+length | 0.0254 | inch inches | in.
+length | 0.9144 | yard yards | yd yds
+length | 1609.344 | mile miles | mi
+length | 1852 | nautical_mile nautical_miles | nm nmi
+mass | 1 | kilogram kilograms | kg kgs kilo kilos kilogramme kilogrammes
+mass | 1/1000 | gram grams | g gramme grammes
+mass | 1/1000000 | milligram milligrams | mg
+mass | 1000 | tonne tonnes | t metric_ton metric_tons
+mass | 0.45359237 | pound pounds | lb lbs
+mass | 0.028349523125 | ounce ounces | oz
+mass | 6.35029318 | stone stone | stones st
+mass | 907.18474 | ton tons | short_ton short_tons us_ton us_tons
+volume | 1 | litre litres | l liter liters
+volume | 1/1000 | millilitre millilitres | ml milliliter milliliters
+volume | 1/100 | centilitre centilitres | cl centiliter centiliters
+volume | 1/10 | decilitre decilitres | dl deciliter deciliters
+volume | 1000 | cubic_metre cubic_metres | cubic_meter cubic_meters
+volume | 3.785411784 | gallon gallons | gal us_gallon us_gallons
+volume | 4.54609 | imperial_gallon imperial_gallons | uk_gallon uk_gallons
+volume | 0.946352946 | quart quarts | qt
+volume | 0.473176473 | pint pints | pt
+volume | 0.56826125 | imperial_pint imperial_pints | uk_pint uk_pints
+volume | 0.2365882365 | cup cups |
+volume | 0.0295735295625 | fluid_ounce fluid_ounces | fl_oz
+volume | 0.01478676478125 | tablespoon tablespoons | tbsp
+volume | 0.00492892159375 | teaspoon teaspoons | tsp
+time | 1 | second seconds | s sec secs
+time | 1/1000 | millisecond milliseconds | ms
+time | 60 | minute minutes | min mins
+time | 3600 | hour hours | h hr hrs
+time | 86400 | day days |
+time | 604800 | week weeks |
+time | 1209600 | fortnight fortnights |
+time | 31557600 | year years |
+speed | 1 | metre_per_second metres_per_second | m/s meter_per_second meters_per_second
+speed | 5/18 | kilometre_per_hour kilometres_per_hour | km/h kph kmh kilometer_per_hour kilometers_per_hour
+speed | 0.44704 | mile_per_hour miles_per_hour | mph
+speed | 463/900 | knot knots | kn kt
+speed | 0.3048 | foot_per_second feet_per_second | ft/s
+data | 1 | byte bytes | b
+data | 1/8 | bit bits |
+data | 1000 | kilobyte kilobytes | kb
+data | 1000000 | megabyte megabytes | mb
+data | 1000000000 | gigabyte gigabytes | gb gig gigs
+data | 1000000000000 | terabyte terabytes | tb
+data | 1000000000000000 | petabyte petabytes | pb
+data | 125000 | megabit megabits | mbit mbits
+data | 125000000 | gigabit gigabits | gbit gbits
+data | 1024 | kibibyte kibibytes | kib
+data | 1048576 | mebibyte mebibytes | mib
+data | 1073741824 | gibibyte gibibytes | gib
+area | 1 | square_metre square_metres | m2 square_meter square_meters
+area | 1000000 | square_kilometre square_kilometres | km2 square_kilometer square_kilometers
+area | 10000 | hectare hectares | ha
+area | 4046.8564224 | acre acres |
+area | 0.09290304 | square_foot square_feet | sq_ft
+"""
+_TEMPERATURES: Final = (
+    ("degrees Celsius", "celsius centigrade c °c", Fraction(1), Fraction("273.15")),
+    ("degrees Fahrenheit", "fahrenheit f °f", Fraction(5, 9), Fraction("459.67") * 5 / 9),
+    ("kelvin", "kelvin kelvins k", Fraction(1), Fraction(0)),
+)
+_CONVERSION: Final = re.compile(
+    r"^(?:convert |what(?:'s| is| are) |how much (?:is|are) |how far is |how long is |how (?:big|heavy|hot|fast) is )?"
+    r"(.+?) (?:converted )?(?:to|in|into|as) (.+)$"
+)
+_COUNT: Final = re.compile(
+    r"^how many (.+?) (?:are there (?:in|to)|are in|are|is|fit in(?:to)?|make(?: up)?|equals?|in|to|do) "
+    r"(.+?)(?: have| make)?$"
+)
+
+
+def answer(wish: str) -> str | None:
+    """An answer in a sentence; None when ``wish`` (lower case) asks for no conversion of units."""
+    wish = to_digits(wish)
+    if match := _COUNT.match(wish):
+        target, source = match[1], match[2]
+    elif match := _CONVERSION.match(wish):
+        source, target = match[1], match[2]
+    else:
+        return None
+    measured, unit = _measured(source), unit_of(target)
+    if measured is None or unit is None:
+        return None
+    return _converted(*measured, unit)
+
+
+def unit_of(name: str) -> Unit | None:
+    """The unit of that name, abbreviation or plural."""
+    return _units().get(name.strip(" .").removeprefix("degrees ").removeprefix("degree ").replace(" ", "_"))
+
+
+def _converted(value: Fraction, source: Unit, target: Unit) -> str:
+    if source.quantity != target.quantity:
+        return f"{_capital(source.plural)} measure {source.quantity}, but {target.plural} measure {target.quantity}."
+    absolute = value * source.factor + source.offset
+    if source.quantity == "temperature" and absolute < 0:
+        return "Nothing is colder than absolute zero."
+    result = (absolute - target.offset) / target.factor
+    verb, places = ("is" if value == 1 else "are"), (2 if abs(result) >= 1 else 4)
+    return f"{_capital(spoken(value))} {source.named(value)} {verb} {spoken(result, places)} {target.named(result)}."
+
+
+def _measured(text: str) -> tuple[Fraction, Unit] | None:
+    """A number and its unit: "5 miles", "5km", "a mile", "2 + 3 feet"."""
+    match = re.match(
+        r"^(?:(?P<article>an?|1|one|the) |(?P<number>-?[\d.,/ +*-]*\d|minus [\d.,]+|half an?)\s*)(?P<unit>[^\d].*)$",
+        text,
+    )
+    unit = unit_of(match["unit"]) if match else None
+    if match is None or unit is None:
+        return None
+    value = Fraction(1) if match["article"] else _value(match["number"])
+    return None if value is None else (value, unit)
+
+
+def _value(number: str) -> Fraction | None:
+    if number.startswith("half"):
+        return Fraction(1, 2)
+    try:
+        return evaluate(f"{number} + 0")
+    except ValueError:
+        return None
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@cache
+def _units() -> dict[str, Unit]:
+    units: dict[str, Unit] = {}
+    for line in _TABLE.strip().splitlines():
+        quantity, factor, names, others = (part.strip() for part in line.split("|"))
+        singular, plural = (name.replace("_", " ") for name in names.split())
+        unit = Unit(quantity, plural, Fraction(factor), singular=singular)
+        units |= dict.fromkeys([*names.split(), *others.split()], unit)
+    for name, words, scale, offset in _TEMPERATURES:
+        unit = Unit("temperature", name, scale, offset, name.replace("degrees", "degree"))
+        units |= dict.fromkeys(words.split(), unit)
+    return units
