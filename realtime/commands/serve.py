@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 from realtime.commands.process import log_to_stderr, run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
 from realtime.gateway import Gateway
+from realtime.mock.embedded import embedded_model
+from realtime.mock.script import load_script
 from realtime.server.app import serving
 from realtime.settings import Settings
 
@@ -42,8 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
-    gateway = Gateway(settings)
-    async with gateway.running(), serving(gateway, settings.server, settings.limits, gateway.telemetry) as address:
+    async with AsyncExitStack() as stack:
+        connect = None
+        if settings.upstream.embedded:
+            connect = await stack.enter_async_context(embedded_model(load_script("assistant")))
+        gateway = Gateway(settings, connect)
+        await stack.enter_async_context(gateway.running())
+        doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
+        address = await stack.enter_async_context(doors)
         print(f"Voxgate is ready: {address}  ({_behind(settings)})", flush=True)
         await stop.wait()
         await gateway.drain()

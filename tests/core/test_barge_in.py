@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from realtime.core import actions as act
 from realtime.protocol.ids import ItemId
@@ -14,7 +15,7 @@ def chunk(ms: int) -> str:
     return base64.b64encode(bytes(48 * ms)).decode()
 
 
-def speaking(ms: int = 1000, **changes: object) -> Driver:
+def speaking(ms: int = 1000, **changes: Any) -> Driver:
     """A response whose item ``a1`` has sent ``ms`` of audio."""
     driver = Driver(**changes)
     driver.receive("response.created", response={"id": "r1"})
