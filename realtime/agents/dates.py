@@ -178,4 +178,6 @@ def _count(number: int, unit: str) -> str:
 
 
 def _title(place: str) -> str:
-    return place.upper() if place in ("uk", "utc", "gmt") else place.title()
+    name = place.removeprefix("the ")
+    article = "the " if name != place else ""
+    return article + (name.upper() if name in ("uk", "usa", "utc", "gmt") else name.title())

@@ -66,7 +66,7 @@ async def answer(wish: str, memory: Memory) -> str | None:
 
 
 async def look_up(question: str, memory: Memory) -> str | None:
-    """The notes that hold an answer to a question; None when none does, unless it asks for something of the person's."""
+    """The notes that answer a question; None when none does, unless it asks for something of the person's own."""
     match = _ABOUT.match(question)
     if match is None:
         return None

@@ -58,7 +58,6 @@ _ALIASES: Final = {
     "switzerland": "Europe/Zurich",
     "tel aviv": "Asia/Jerusalem",
     "texas": "America/Chicago",
-    "the uk": "Europe/London",
     "uk": "Europe/London",
     "utc": "Etc/UTC",
     "washington": "America/New_York",
@@ -68,7 +67,7 @@ _ALIASES: Final = {
 def zone_of(place: str) -> ZoneInfo | None:
     """The time zone of a city, a country with an alias, or a zone's own name."""
     name = place.strip().removeprefix("the ").replace("'", "")
-    key = _ALIASES.get(place.strip()) or _ALIASES.get(name) or _zones().get(name)
+    key = _ALIASES.get(name) or _zones().get(name)
     return ZoneInfo(key) if key else None
 
 
