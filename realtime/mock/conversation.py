@@ -18,13 +18,14 @@ class Item:
     """One item. ``body`` is its wire form without audio; ``pcm`` the audio of its first content part.
 
     ``heard`` is what the model understood of a spoken turn, whether or not the client is told; ``fresh``
-    means that no response has answered the item.
+    means that no response has answered the item; a ``truncated`` one grows no more.
     """
 
     body: JsonObject
     pcm: bytearray = field(default_factory=bytearray)
     heard: str = ""
     fresh: bool = True
+    truncated: bool = False
 
     @property
     def id(self) -> str:
@@ -40,6 +41,11 @@ class Item:
     def role(self) -> str | None:
         """The role of a message."""
         return self.body.get("role")
+
+    @property
+    def is_answer(self) -> bool:
+        """Something that the model said or called."""
+        return self.role == "assistant" or self.kind == "function_call"
 
     @property
     def audio_ms(self) -> int:
@@ -144,13 +150,14 @@ class Conversation:
 def truncate(item: Item, content_index: int, audio_end_ms: int) -> None:
     """Cut what the model said to what was heard of it; its transcript goes."""
     part = item.body["content"][0] if item.role == "assistant" and item.body["content"] else {}
-    if part.get("type") != "output_audio" or not item.pcm:
+    if part.get("type") != "output_audio" or not (item.pcm or item.truncated):
         raise wrong_value("item_id", "Only model output audio messages can be truncated.")
     if content_index != 0:
         raise wrong_value("content_index", f"Invalid 'content_index': the item has no content part {content_index}.")
     if audio_end_ms > item.audio_ms:
         message = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"
         raise wrong_value("audio_end_ms", message)
+    item.truncated = True
     del item.pcm[audio_end_ms * BYTES_PER_MS :]
     part.pop("transcript", None)
 
@@ -171,8 +178,8 @@ def new_item(item_id: str, given: JsonObject) -> Item:
 
 def age(items: list[Item]) -> None:
     """What stands before the last thing that the model said or called has been answered."""
-    answers = (index for index, item in enumerate(items) if item.role == "assistant" or item.kind == "function_call")
-    for item in items[: max(answers, default=-1) + 1]:
+    last = max((index for index, item in enumerate(items) if item.is_answer), default=-1)
+    for item in items[: last + 1]:
         item.fresh = False
 
 

@@ -158,7 +158,7 @@ class MockModel:
 
     def push(self, event: JsonObject) -> JsonObject:
         """An event from outside, numbered like the model's own unless it is already."""
-        return {"type": "unknown", "event_id": self._ids.new("event"), **event}
+        return {"event_id": self._ids.new("event"), **event}
 
     def state(self) -> JsonObject:
         """What goes on inside, for people and tests."""
@@ -267,7 +267,8 @@ class MockModel:
         item = new_item(given.get("id") or self._ids.new("item"), given)
         self._conversation.add(item, event.get("previous_item_id"))
         self._listen(item)
-        age(self._conversation.items)
+        if item.is_answer:
+            age(self._conversation.items)
         yield self._conversation.added(item)
         yield self._conversation.done(item)
 

@@ -18,6 +18,7 @@ from realtime.protocol.json import JsonObject
 _CHUNK_MS = 200
 _CHUNK = _CHUNK_MS * BYTES_PER_MS
 _WORDS_A_DELTA = 3
+_MOST_TEXT_DELTAS = 50
 _ARGUMENTS_A_DELTA = 24
 _RATE_LIMIT = 100_000
 
@@ -55,6 +56,7 @@ class Response:
         self._open: Item | None = None
         self._audio_ms = 0.0
         self._text_tokens = 0
+        self._words = ""
 
     @property
     def active(self) -> bool:
@@ -89,25 +91,23 @@ class Response:
         yield from self._finish(status, {"type": status, "reason": reason})
 
     def _say(self, part: Say) -> Performance:
-        spoken = self.plan.modality == "audio"
         item = self._begin({"type": "message", "role": "assistant", "content": []})
         yield from self._item_added(item)
-        item.body["content"].append(
-            {"type": "output_audio", "transcript": ""} if spoken else {"type": "output_text", "text": ""}
-        )
-        yield self._at(item, "response.content_part.added", content_index=0, part=_part(item, spoken))
-        deltas = list(self._spoken(part.text) if spoken else self._written(part.text))
+        self._words = ""
+        name = "transcript" if self._spoken else "text"
+        item.body["content"].append({"type": f"output_{self.plan.modality}", name: ""})
+        yield self._at(item, "response.content_part.added", content_index=0, part=self._part())
+        deltas = list(self._speak(part.text) if self._spoken else self._write(part.text))
         pace = self._stage.pace_s if part.over_s is None else part.over_s / len(deltas)
         for words, pcm in deltas:
-            if not self.active:
-                return
             yield from self._delta(item, words, pcm)
             if self._over_limit():
                 yield from self._end("incomplete", "max_output_tokens")
                 return
             yield pace
-        if self.active:
-            yield from self._close(item, "completed")
+            if not self.active:
+                return
+        yield from self._close(item, "completed")
 
     def _call(self, part: Call) -> Performance:
         call_id = self._stage.ids.new("call")
@@ -123,7 +123,7 @@ class Response:
                 return
         yield from self._close(item, "completed")
 
-    def _spoken(self, text: str) -> Iterator[tuple[str, bytes]]:
+    def _speak(self, text: str) -> Iterator[tuple[str, bytes]]:
         """Words and sound in steps of 200 ms, no more than the limit lets through."""
         text = text[: self.plan.token_limit + 1]
         voice = self.plan.voice if isinstance(self.plan.voice, str) else str(self.plan.voice["id"])
@@ -132,20 +132,20 @@ class Response:
         words = _shares(text, count)
         return ((words[index], pcm[index * _CHUNK : (index + 1) * _CHUNK]) for index in range(count))
 
-    def _written(self, text: str) -> Iterator[tuple[str, bytes]]:
-        count = max(1, -(-len(text.split()) // _WORDS_A_DELTA))
+    def _write(self, text: str) -> Iterator[tuple[str, bytes]]:
+        count = min(_MOST_TEXT_DELTAS, max(1, -(-len(text.split()) // _WORDS_A_DELTA)))
         return ((words, b"") for words in _shares(text, count))
 
     def _delta(self, item: Item, words: str, pcm: bytes) -> Iterator[JsonObject]:
         self._text_tokens += text_tokens(words)
-        content = item.body["content"][0]
-        name = "transcript" if pcm else "text"
+        self._words += words
+        if not item.truncated:
+            item.pcm += pcm
+            item.body["content"][0]["transcript" if pcm else "text"] = self._words
         if words:
-            content[name] = content.get(name, "") + words
             kind = "response.output_audio_transcript.delta" if pcm else "response.output_text.delta"
             yield self._at(item, kind, content_index=0, delta=words)
         if pcm:
-            item.pcm += pcm
             self._audio_ms += len(pcm) / BYTES_PER_MS
             audio = base64.b64encode(pcm).decode()
             yield self._at(item, "response.output_audio.delta", content_index=0, delta=audio)
@@ -185,15 +185,21 @@ class Response:
         yield self._output_item("response.output_item.done", item)
 
     def _close_part(self, item: Item) -> Iterator[JsonObject]:
-        content = item.body["content"][0]
-        spoken = content["type"] == "output_audio"
-        if spoken:
+        words = self._words
+        if self._spoken:
             yield self._at(item, "response.output_audio.done", content_index=0)
-            transcript = content.get("transcript", "")
-            yield self._at(item, "response.output_audio_transcript.done", content_index=0, transcript=transcript)
+            yield self._at(item, "response.output_audio_transcript.done", content_index=0, transcript=words)
         else:
-            yield self._at(item, "response.output_text.done", content_index=0, text=content["text"])
-        yield self._at(item, "response.content_part.done", content_index=0, part=_part(item, spoken))
+            yield self._at(item, "response.output_text.done", content_index=0, text=words)
+        yield self._at(item, "response.content_part.done", content_index=0, part=self._part())
+
+    def _part(self) -> JsonObject:
+        """The content part that is open, as the events about parts show it."""
+        return {"type": self.plan.modality, "transcript" if self._spoken else "text": self._words}
+
+    @property
+    def _spoken(self) -> bool:
+        return self.plan.modality == "audio"
 
     def _finish(self, status: str, details: JsonObject | None) -> Iterator[JsonObject]:
         self.status = status
@@ -223,13 +229,6 @@ class Response:
             "metadata": plan.metadata,
             "usage": None if self.active else usage(self._given, self._made()),
         }
-
-
-def _part(item: Item, spoken: bool) -> JsonObject:
-    content = item.body["content"][0]
-    if spoken:
-        return {"type": "audio", "transcript": content.get("transcript", "")}
-    return {"type": "text", "text": content["text"]}
 
 
 def _rate_limits(tokens: int) -> JsonObject:

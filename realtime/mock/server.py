@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -105,7 +106,9 @@ class MockServer:
 
     async def _leave(self, app: web.Application) -> None:
         del app
-        await asyncio.gather(*(connection.stop() for connection in list(self.mock.connections.values())))
+        async with asyncio.TaskGroup() as group:
+            for connection in self.mock.connections.values():
+                group.create_task(connection.stop())
 
     # -- the Realtime API ------------------------------------------------------------------
 
@@ -231,21 +234,34 @@ class _SocketCarrier:
         _cut(self._request, reset=reset)
 
 
-async def run_mock(
-    host: str,
-    port: int,
-    *,
-    script: str = "default",
-    scenario: str | None = None,
-    seed: int | None = None,
-    api_key: str | None = None,
-    log: Path | None = None,
-    ready: Callable[[str], None],
-) -> None:
-    """Serve until cancelled; ``ready`` gets the base URL. Raises ``ConfigurationError`` before it listens."""
-    chosen = load_script(script)
-    situation = find_scenario(scenario) if scenario is not None else Scenario("")
-    server = MockServer(host, port, script=situation.script(chosen), seed=seed, api_key=api_key, log=log)
+@dataclass(frozen=True, slots=True)
+class MockOptions:
+    """What ``voxgate mock`` is given. ``script`` is a name or a file; ``log`` a file for JSON lines."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    script: str = "default"
+    scenario: str | None = None
+    seed: int | None = None
+    api_key: str | None = None
+    log: Path | None = None
+
+
+async def run_mock(options: MockOptions, ready: Callable[[str], None]) -> None:
+    """Serve until cancelled; ``ready`` gets the base URL.
+
+    Raises ``ConfigurationError`` before it listens, ``OSError`` when it cannot listen.
+    """
+    chosen = load_script(options.script)
+    situation = find_scenario(options.scenario) if options.scenario is not None else Scenario("")
+    server = MockServer(
+        options.host,
+        options.port,
+        script=situation.script(chosen),
+        seed=options.seed,
+        api_key=options.api_key,
+        log=options.log,
+    )
     server.mock.settings = situation.settings
     for fault in situation.faults:
         server.mock.faults.add(fault)

@@ -35,7 +35,7 @@ class Timeline:
         while self._due and self._due[0][0] <= now:
             due, _, performance = heapq.heappop(self._due)
             for step in performance:
-                if isinstance(step, float):
+                if isinstance(step, (int, float)):
                     self._push(due + step, performance)
                     break
                 yield step

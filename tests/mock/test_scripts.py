@@ -1,0 +1,283 @@
+"""What the model says: the shared rules, the two named scripts, and scripts from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.errors import ConfigurationError
+from realtime.mock.assistant import AssistantScript
+from realtime.mock.magic import DefaultScript
+from realtime.mock.reply import Call, Context, Line, Reply, Say
+from realtime.mock.script import load_script
+from tests.mock.talk import Talk, calls, function, said
+
+AGENT = function("background_agent", "prompt")
+SILENT: dict[str, Any] = {
+    "type": "function",
+    "name": "remain_silent",
+    "parameters": {"type": "object", "properties": {}},
+}
+
+
+def talk_with(script: str, *tools: dict[str, Any]) -> Talk:
+    talk = Talk(load_script(script))
+    talk.configure(tools=list(tools), output_modalities=["text"])
+    return talk
+
+
+@pytest.mark.parametrize("script", ["default", "assistant"])
+class TestBoth:
+    def test_calls_what_it_is_asked_to_call(self, script: str) -> None:
+        talk = talk_with(script, function("get_weather", "city"), AGENT)
+        exact = '{"city":  "Oslo", "nested": {"a": [1, "}"]}}'
+        assert calls(talk.ask(f"Please call get_weather with {exact} and ask the agent")) == [("get_weather", exact)]
+
+    @pytest.mark.parametrize("text", ["please call nobody with {}", "please call f with {broken", "please call f"])
+    def test_calls_nothing_else(self, script: str, text: str) -> None:
+        assert calls(talk_with(script, function("f")).ask(text)) == []
+
+    def test_asks_the_agent_with_the_whole_sentence(self, script: str) -> None:
+        talk = talk_with(script, AGENT, SILENT)
+        ((name, arguments),) = calls(talk.ask("[USER] What time is it? Ask the agent, žluť"))
+        assert name == "background_agent"
+        assert json.loads(arguments) == {"prompt": "What time is it? Ask the agent, žluť"}
+
+    @pytest.mark.parametrize("text", ["now stay silent", "Do not answer this"])
+    def test_remains_silent(self, script: str, text: str) -> None:
+        talk = talk_with(script, AGENT, SILENT)
+        ((name, arguments),) = calls(talk.ask(text))
+        assert (name, arguments) == ("remain_silent", "{}")
+        talk.output(talk.last("response.done")["response"]["output"][0]["call_id"], "")
+        assert talk.wait(5.0) == []
+        assert talk.respond()["output"] == []
+
+    def test_needs_the_tools_for_that(self, script: str) -> None:
+        talk = talk_with(script)
+        for text in ("ask the agent", "stay silent", "please call f with {}"):
+            assert calls(talk.ask(text)) == []
+
+    def test_counts_slowly(self, script: str) -> None:
+        talk = talk_with(script)
+        start = talk.now
+        assert "nineteen, twenty" in said(talk.ask("could you please count to twenty slowly?"))
+        assert talk.now - start > 4.0
+
+    def test_tells_a_tool_output_once(self, script: str) -> None:
+        talk = talk_with(script, function("f"))
+        (call,) = talk.ask("please call f with {}")["output"]
+        talk.output(call["call_id"], "rainy, 7 degrees")
+        assert said(talk.respond()) == "rainy, 7 degrees"
+        assert "rainy" not in said(talk.ask("hello"))
+
+    def test_a_call_is_not_repeated_when_nothing_is_new(self, script: str) -> None:
+        talk = talk_with(script, AGENT)
+        (call,) = talk.ask("ask the agent")["output"]
+        talk.output(call["call_id"], "result")
+        talk.respond()
+        assert calls(talk.respond()) == []
+
+    def test_news_come_before_the_answer_to_what_was_said_meanwhile(self, script: str) -> None:
+        talk = talk_with(script, function("f"))
+        (call,) = talk.ask("please call f with {}")["output"]
+        talk.output(call["call_id"], "the result")
+        talk.type("hello")
+        words = said(talk.respond())
+        assert words.startswith("the result ")
+        assert "ello" in words
+
+
+def test_default_repeats() -> None:
+    talk = talk_with("default")
+    assert said(talk.ask("[USER] what a day")) == "what a day"
+    assert said(talk.ask("Any other thing; 1 + 1?")) == "Any other thing; 1 + 1?"
+    talk.type("one")
+    talk.type("two")
+    assert said(talk.respond()) == "two"
+
+
+def test_default_tells_the_output_and_all_that_the_agent_said() -> None:
+    talk = talk_with("default", AGENT)
+    talk.type("[BACKEND] told before")
+    talk.respond()
+    (call,) = talk.ask("ask the agent about it")["output"]
+    talk.type("[BACKEND] Looking.")
+    talk.type("[BACKEND] It is four.")
+    talk.output(call["call_id"], "see above")
+    assert said(talk.respond()) == "Looking. It is four. see above"
+
+
+def test_assistant_speaks_the_agents_words_and_not_the_pointer() -> None:
+    talk = talk_with("assistant", AGENT)
+    (call,) = talk.ask("What time is it?")["output"]
+    talk.type("[BACKEND] It is four.")
+    talk.output(call["call_id"], "see above")
+    assert said(talk.respond()) == "It is four."
+
+
+def test_the_agents_words_alone_are_spoken() -> None:
+    talk = talk_with("default")
+    talk.ask("hello")
+    talk.type("[BACKEND] Your tea is ready.")
+    assert said(talk.respond()) == "Your tea is ready."
+
+
+def test_news_that_come_while_a_response_begins_are_not_lost() -> None:
+    talk = talk_with("default", AGENT)
+    (call,) = talk.ask("ask the agent")["output"]
+    talk.type("hello")
+    talk.send("response.create")
+    talk.type("[BACKEND] Late news.")
+    talk.until("response.done")
+    talk.output(call["call_id"], "over")
+    assert said(talk.respond()) == "Late news. over"
+
+
+def test_history_that_was_brought_back_is_not_told_again() -> None:
+    talk = talk_with("default", AGENT)
+    talk.type("ask the agent")
+    call = {"type": "function_call", "call_id": "call_1", "name": "background_agent", "arguments": "{}"}
+    answer = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "old"}]}
+    talk.send("conversation.item.create", item=call)
+    talk.type("[BACKEND] old")
+    talk.output("call_1", "pointer")
+    talk.send("conversation.item.create", item=answer)
+    assert said(talk.ask("hello again")) == "hello again"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What time is it?",
+        "what's the date today",
+        "which day is it",
+        "what is 12 * 7",
+        "how much is 3 plus 4?",
+        "calculate the square root of 2",
+        "convert 5 miles to kilometres",
+        "how many metres are in a mile",
+        "Remember that my cat is called Tom",
+        "what did I tell you about my cat?",
+        "set a timer for ten seconds",
+        "please remind me to call home",
+    ],
+)
+def test_assistant_hands_work_over(text: str) -> None:
+    talk = talk_with("assistant", AGENT, SILENT)
+    ((name, arguments),) = calls(talk.ask(text))
+    assert (name, json.loads(arguments)) == ("background_agent", {"prompt": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Hello there", "Hello"),
+        ("how are you?", "fine"),
+        ("Thank you!", "welcome"),
+        ("What can you do?", "agent"),
+        ("good bye", "Goodbye"),
+        ("say: the fox runs", "the fox runs"),
+        ("flurb the gnome", "not understand"),
+        ("", "Hello"),
+    ],
+)
+def test_assistant_talks(text: str, answer: str) -> None:
+    response = talk_with("assistant", AGENT, SILENT).ask(text)
+    assert answer in said(response)
+    assert calls(response) == []
+
+
+def test_assistant_keeps_quiet_when_told() -> None:
+    talk = talk_with("assistant", AGENT, SILENT)
+    assert calls(talk.ask("Please be quiet for a moment")) == [("remain_silent", "{}")]
+
+
+def test_assistant_without_an_agent_says_so() -> None:
+    talk = talk_with("assistant")
+    assert "agent" in said(talk.ask("what time is it?"))
+    assert "agent" not in said(talk.ask("What can you do?"))
+
+
+def test_a_conversation_may_begin_with_the_model() -> None:
+    assert said(talk_with("assistant").respond()) == "Hello! How can I help?"
+    assert said(talk_with("default").respond()) == "Hello."
+
+
+def test_scripts_never_fail_on_odd_contexts() -> None:
+    lines = (Line("output", "", None), Line("system", "x"), Line("call", "{", "f", fresh=False))
+    for script in (DefaultScript(), AssistantScript()):
+        for count in range(4):
+            assert isinstance(script.reply(Context(lines[:count])), Reply)
+
+
+RULES = """
+- when: {said: "weather"}
+  call: {name: get_weather, arguments: {city: Oslo}}
+- when: {output_of: get_weather}
+  say: "It says {output}; you said {said}."
+  after: 0.3
+- when: {said: "/^turn (on|off)$/"}
+  say: "Done, {said}."
+- when: {said: "break"}
+  fail: {code: rate_limit_exceeded}
+- when: {said: "hush"}
+  silence: true
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    path = tmp_path / "script.yaml"
+    path.write_text(RULES)
+    return str(path)
+
+
+def test_a_script_file(rules: str) -> None:
+    talk = talk_with(rules, function("get_weather", "city"))
+    response = talk.ask("What is the WEATHER like?")
+    assert calls(response) == [("get_weather", '{"city": "Oslo"}')]
+    talk.output(response["output"][0]["call_id"], "rain")
+    start = talk.now
+    assert said(talk.respond()) == "It says rain; you said What is the WEATHER like?."
+    assert talk.now - start >= 0.3
+    assert said(talk.ask("turn off")) == "Done, turn off."
+    assert said(talk.ask("please turn off")) == "please turn off"
+    assert talk.ask("break it")["status_details"]["error"]["code"] == "rate_limit_exceeded"
+    assert talk.ask("hush now")["output"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("say: hi", "Invalid type for 'rules': expected an array"),
+        ("- say: hi", "Missing required parameter: 'rules[0].when'"),
+        ("- {when: {said: a}, shout: hi}", "Unknown parameter: 'rules[0].shout'"),
+        ("- {when: {said: a}}", "'rules[0]' needs exactly one of say, call, fail, silence"),
+        ("- {when: {}, say: a}", "'rules[0].when' needs either 'said' or 'output_of'"),
+        ("- {when: {said: '/(/'}, say: a}", "'rules[0].when.said' is no regular expression"),
+        ("- {when: {said: a}, say: a, after: -1}", "Invalid 'rules[0].after'"),
+        ("- [", "not readable as YAML"),
+    ],
+)
+def test_a_wrong_script_file_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_script(str(path))
+    assert message in caught.value.message
+    assert caught.value.setting == "--script"
+    assert "\n" not in caught.value.message
+
+
+def test_an_unknown_script_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="default, assistant: nobody"):
+        load_script("nobody")
+
+
+def test_replies_are_plain_values() -> None:
+    assert DefaultScript().reply(Context((Line("user", "hi"),))) == Reply((Say("hi"),))
+    asked = Context((Line("user", "please call f with {}"),), {"f": {}})
+    assert DefaultScript().reply(asked) == Reply((Call("f", "{}"),))
