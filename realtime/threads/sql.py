@@ -120,7 +120,7 @@ class SqlThreadStore:
 
         def work(connection: Connection) -> dict[str, str]:
             _require(connection, thread_id)
-            return dict(connection.execute(query))
+            return {row.key: row.value for row in connection.execute(query)}
 
         return await self._database.read(work)
 
@@ -197,7 +197,7 @@ def _cursor(last: Thread) -> str:
 def _parse_cursor(cursor: str) -> tuple[int, str]:
     try:
         plain = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
-        created_at, _, last_id = plain.partition(" ")
+        created_at, last_id = plain.split(" ", 1)
         return min(int(created_at), _LARGEST), last_id
     except ValueError:
         raise InvalidRequest("the cursor is not one of ours", field="cursor") from None

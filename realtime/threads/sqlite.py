@@ -89,7 +89,6 @@ def _engine(url: URL, busy_s: float, *, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         connect_args={"timeout": busy_s, "isolation_level": None, "check_same_thread": False},
-        skip_autocommit_rollback=True,
     )
 
 

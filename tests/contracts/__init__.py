@@ -1,0 +1,1 @@
+"""The contracts of stores, one suite for each body."""

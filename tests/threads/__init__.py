@@ -1,0 +1,1 @@
+"""Folding, exporting, recovery and the faults of SQLite."""
