@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import uvloop
 
+from realtime.errors import GatewayError
+
 T = TypeVar("T")
 
 
@@ -25,7 +27,20 @@ def run_until_signal(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
         return await work(stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(watched())
+        try:
+            return runner.run(watched())
+        except BaseExceptionGroup as group:
+            raise _foreseen(group) or group from None
+
+
+def _foreseen(group: BaseExceptionGroup[BaseException]) -> GatewayError | None:
+    """The first error of ours among those that ended a group of tasks."""
+    for error in group.exceptions:
+        if isinstance(error, GatewayError):
+            return error
+        if isinstance(error, BaseExceptionGroup) and (inner := _foreseen(error)) is not None:
+            return inner
+    return None
 
 
 def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
@@ -37,3 +52,5 @@ def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
 def log_to_stderr(level: str) -> None:
     """One line an event; a trace only where something failed that nobody foresaw."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # tells at INFO that it is there
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from realtime.gateway import Gateway, Sink
+from realtime.gateway import Gateway, Outgoing, Sink
 from realtime.protocol import appserver as app
+from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from realtime.server.strands import Work
 
@@ -48,7 +49,13 @@ class Method:
 
 async def _thread_start(gateway: Gateway, sink: Sink, params: app.ThreadStartParams) -> Answer:
     thread = await gateway.threads.start(params)
-    return Answer({"thread": thread.to_json()}, lambda: gateway.threads.subscribe(thread.id, sink))
+    shown: JsonObject = {"thread": thread.to_json()}
+
+    async def subscribe() -> None:
+        sink.notify(Outgoing("thread/started", json.encode(shown)))
+        await gateway.threads.subscribe(thread.id, sink)
+
+    return Answer(shown, subscribe)
 
 
 async def _thread_read(gateway: Gateway, sink: Sink, params: app.ThreadReadParams) -> Answer:

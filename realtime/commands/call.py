@@ -1,0 +1,260 @@
+"""``voxgate call``: a talk from the terminal through a running gateway."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from realtime.commands.process import run_until_signal
+from realtime.commands.reporter import JsonLines, Reporter, Screen
+from realtime.commands.rpc_client import CallRefused, RpcClient
+from realtime.commands.sound import FRAME_S, Player, Recording, check_writable, read_wav, write_wav
+from realtime.commands.talk import QUIET_AFTER_SPEECH_S, QUIET_S, Talk
+from realtime.errors import ConfigurationError
+from realtime.protocol.json import JsonObject
+from transports.errors import ConnectFailed, LinkClosed
+from transports.websocket import connect
+
+CONNECT_S = 5.0
+SILENCE_S = 1.2
+"""What follows a WAV, so that the voice detection knows that the turn is over."""
+PLAYED_EVERY_S = 0.25
+GOODBYE_S = 3.0
+EXIT_ANSWERED = 0
+EXIT_SILENT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be said, and where."""
+
+    url: str
+    headers: dict[str, str]
+    thread_id: str | None
+    modality: str
+    texts: tuple[str, ...]
+    recording: Recording | None
+    out: Path | None
+    timeout_s: float
+
+
+def parser() -> argparse.ArgumentParser:
+    """What ``call`` takes."""
+    parser = argparse.ArgumentParser(
+        prog="voxgate call",
+        description="Talk through a running gateway. Texts are said one after another, then the WAV. The talk ends "
+        "when no response is active or wanted, no hand-off is open and nothing is left to play, or at the timeout.",
+        epilog="Exit status: 0 an answer came, 1 none came, 2 wrong usage.",
+    )
+    parser.add_argument("--url", default="ws://127.0.0.1:8080", help="the gateway (default: %(default)s)")
+    parser.add_argument("--thread", metavar="ID", help="go on in this thread (default: a new one)")
+    parser.add_argument("--text", action="append", default=[], metavar="T", help="say this in writing; repeatable")
+    parser.add_argument("--wav", type=Path, metavar="IN.wav", help="say this aloud: 16-bit PCM, any rate")
+    parser.add_argument("--out", type=Path, metavar="OUT.wav", help="keep the answer's audio: 24 kHz, mono")
+    parser.add_argument("--modality", choices=("audio", "text"), default="audio", help="how to be answered")
+    parser.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="end after so long (60)")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="bearer token, where the gateway wants one")
+    parser.add_argument("--json", action="store_true", help="JSON lines only, for programs")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Hold the talk."""
+    plan = _plan(arguments)
+    started = time.monotonic()
+
+    def elapsed() -> float:
+        return time.monotonic() - started
+
+    reporter: Reporter = JsonLines(elapsed) if arguments.json else Screen(elapsed)
+    return run_until_signal(lambda stop: Caller(plan, reporter).run(stop))
+
+
+class Caller:
+    """One call, from the connection to the ``end`` line. To be made on the running loop."""
+
+    def __init__(self, plan: Plan, reporter: Reporter) -> None:
+        self._plan = plan
+        self._reporter = reporter
+        self._clock = asyncio.get_running_loop().time
+        self._player = Player()
+        self._talk = Talk(reporter, self._player, self._clock)
+        self._thread_id = plan.thread_id
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Talk until all is quiet, the time is over, or ``stop``; returns the exit status."""
+        reason = await self._connected(stop)
+        if self._plan.out is not None:
+            write_wav(self._plan.out, self._player.pcm())
+        self._reporter.event(
+            "end",
+            {
+                "ok": self._talk.answered,
+                "reason": reason,
+                "threadId": self._thread_id,
+                "firstAudioMs": self._talk.first_audio_ms,
+                "audioMs": self._player.duration_ms(),
+                "out": str(self._plan.out) if self._plan.out is not None else None,
+            },
+        )
+        return EXIT_ANSWERED if self._talk.answered else EXIT_SILENT
+
+    async def _connected(self, stop: asyncio.Event) -> str:
+        """Hold the talk over a connection; returns why it ended."""
+        try:
+            link = await connect(self._plan.url, headers=self._plan.headers, connect_timeout=CONNECT_S)
+        except ConnectFailed as error:
+            return self._failed("connect_failed", f"{self._plan.url}: {error}; is the gateway running?")
+        client = RpcClient(link, self._talk.notified)
+        async with asyncio.TaskGroup() as group:
+            talk = group.create_task(self._hold(client))
+            reader = group.create_task(client.run())
+            beside = (reader, group.create_task(stop.wait()), group.create_task(self._report_played(client)))
+            done, _ = await asyncio.wait(
+                (talk, *beside[:2]), timeout=self._plan.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if talk not in done:
+                talk.cancel()
+            await self._hang_up(client)
+            for task in beside:
+                task.cancel()
+            await link.close()
+        if talk in done:
+            return talk.result()
+        return "connection_lost" if reader in done else "interrupted" if done else "timeout"
+
+    async def _hold(self, client: RpcClient) -> str:
+        try:
+            return await self._speak(client)
+        except CallRefused as refused:
+            return self._failed(refused.code, refused.message)
+        except LinkClosed as closed:
+            return self._failed("connection_lost", str(closed))
+
+    async def _speak(self, client: RpcClient) -> str:
+        """Say everything, each after the answer to what came before."""
+        await self._open(client)
+        if not await self._talk.begun():
+            return self._talk.closed or "error"
+        for text in self._plan.texts:
+            self._talk.asked()
+            await client.call("thread/realtime/appendText", self._of_thread(text=text, respond=True))
+            if not await self._talk.quiet(QUIET_S):
+                return self._talk.closed or "error"
+        if self._plan.recording is not None:
+            await self._say_aloud(client, self._plan.recording)
+            if not await self._talk.quiet(QUIET_AFTER_SPEECH_S):
+                return self._talk.closed or "error"
+        return "completed"
+
+    async def _open(self, client: RpcClient) -> None:
+        await client.call("initialize", {"clientInfo": {"name": "voxgate-call", "version": version("voxgate")}})
+        await client.tell("initialized", {})
+        if self._thread_id is None:
+            self._thread_id = (await client.call("thread/start", {}))["thread"]["id"]
+        else:
+            await client.call("thread/resume", self._of_thread())
+        await client.call("thread/realtime/start", self._of_thread(outputModality=self._plan.modality))
+
+    async def _say_aloud(self, client: RpcClient, recording: Recording) -> None:
+        """In real time, by deadlines that do not drift; an answer is expected from the last sound on."""
+        begun = self._clock()
+        frames = list(recording.frames())
+        after = list(recording.silence(SILENCE_S).frames())
+        for number, frame in enumerate(frames + after, start=1):
+            if number == len(frames) + 1:
+                self._talk.asked()
+            params = self._of_thread(audio=frame)
+            if number == 1:
+                await client.call("thread/realtime/appendAudio", params)
+            else:
+                await client.tell("thread/realtime/appendAudio", params)
+            await asyncio.sleep(begun + number * FRAME_S - self._clock())
+
+    async def _report_played(self, client: RpcClient) -> None:
+        """Tell how much was heard, so that an interruption cuts the answer where it was heard last."""
+        told: tuple[str, int] | None = None
+        try:
+            while True:
+                await asyncio.sleep(PLAYED_EVERY_S)
+                heard = self._player.position(now=self._clock())
+                if heard is not None and heard != told:
+                    told = heard
+                    await self._tell_played(client, heard)
+        except LinkClosed:
+            return
+
+    async def _hang_up(self, client: RpcClient) -> None:
+        """Stop the call and wait for its end, so that the thread is complete when the command returns."""
+        if self._talk.session_id is None or self._talk.closed is not None:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                heard = self._player.position(now=self._clock())
+                if heard is not None:
+                    await self._tell_played(client, heard)
+                await client.call("thread/realtime/stop", self._of_thread())
+                await self._talk.over()
+        except (TimeoutError, LinkClosed, CallRefused):
+            self._reporter.remark("(the gateway did not confirm the end)")
+
+    async def _tell_played(self, client: RpcClient, heard: tuple[str, int]) -> None:
+        item_id, played_ms = heard
+        await client.tell("thread/realtime/played", self._of_thread(itemId=item_id, playedMs=played_ms))
+
+    def _of_thread(self, **params: object) -> JsonObject:
+        return {"threadId": self._thread_id, **params}
+
+    def _failed(self, code: str, message: str) -> str:
+        self._reporter.event("error", {"code": code, "message": message})
+        return code
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    """Checks all that can be checked before the talk; raises ``ConfigurationError``."""
+    if not arguments.text and arguments.wav is None:
+        raise ConfigurationError("call: say something with --text or --wav", setting="--text")
+    if arguments.out is not None:
+        check_writable(arguments.out)
+    return Plan(
+        url=_websocket_address(arguments.url),
+        headers=_credentials(arguments.token_file),
+        thread_id=arguments.thread,
+        modality=arguments.modality,
+        texts=tuple(arguments.text),
+        recording=read_wav(arguments.wav) if arguments.wav is not None else None,
+        out=arguments.out,
+        timeout_s=arguments.timeout,
+    )
+
+
+def _websocket_address(url: str) -> str:
+    parts = urlsplit(url)
+    scheme = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise ConfigurationError(f"--url: not a ws, wss, http or https address: {url}", setting="--url")
+    return parts._replace(scheme=scheme, path=parts.path or "/").geturl()
+
+
+def _credentials(token_file: Path | None) -> dict[str, str]:
+    if token_file is None:
+        return {}
+    try:
+        lines = token_file.read_text().split()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    if not lines:
+        raise ConfigurationError(f"--token-file: no token can be read from {token_file}", setting="--token-file")
+    return {"Authorization": f"Bearer {lines[0]}"}
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 86_400:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value

@@ -1,0 +1,69 @@
+"""``voxgate threads``: what was said, from the store."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from realtime.commands.process import run_until_signal
+from realtime.commands.settings import add_settings_flags, settings_from
+from realtime.commands.store import all_records, reading
+from realtime.protocol.appserver import Thread
+from realtime.protocol.ids import parse_thread_id
+from realtime.settings import Settings
+from realtime.threads.digest import digest, title
+from realtime.threads.export import export
+from realtime.threads.fold import fold
+from realtime.threads.sql import SqlThreadStore
+
+FIRST_RECORDS = 20
+"""How far into a thread to look for the words it began with."""
+TITLE_WIDTH = 60
+
+
+def parser() -> argparse.ArgumentParser:
+    """What ``threads`` takes."""
+    parser = argparse.ArgumentParser(prog="voxgate threads", description="List threads, or show one, from the store.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
+    listing = actions.add_parser("list", help="threads, newest first: id, last change, records, how it began")
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (default: %(default)s)")
+    listing.add_argument("--archived", action="store_true", help="those that were put away")
+    show = actions.add_parser("show", help="one thread, in spoken order")
+    show.add_argument("id", metavar="ID", help="the thread's id")
+    show.add_argument("--format", choices=("text", "jsonl", "vtt"), default="text", help="default: %(default)s")
+    for action in (listing, show):
+        add_settings_flags(action)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it."""
+    settings = settings_from(arguments)
+    if arguments.action == "list":
+        return run_until_signal(lambda stop: _list(settings, arguments.limit, archived=arguments.archived))
+    return run_until_signal(lambda stop: _show(settings, arguments.id, arguments.format))
+
+
+async def _list(settings: Settings, limit: int, *, archived: bool) -> int:
+    async with reading(settings) as store:
+        page = await store.threads(limit=max(1, limit), archived=archived)
+        for thread in page.threads:
+            print(await _line(store, thread))
+    if page.next_cursor is not None:
+        print(f"There are more: --limit {2 * limit}", file=sys.stderr)
+    return 0
+
+
+async def _show(settings: Settings, thread_id: str, form: str) -> int:
+    async with reading(settings) as store:
+        records = await all_records(store, parse_thread_id(thread_id))
+    sys.stdout.write(export(fold(records), form))
+    return 0
+
+
+async def _line(store: SqlThreadStore, thread: Thread) -> str:
+    began = title(digest(await store.records(thread.id, limit=FIRST_RECORDS)))
+    words = "".join(letter if letter.isprintable() else " " for letter in thread.name or began or "")
+    changed = datetime.fromtimestamp(thread.updated_at / 1000, tz=UTC).astimezone()
+    return f"{thread.id}  {changed:%Y-%m-%d %H:%M}  {thread.seq:5}  {words[:TITLE_WIDTH]}".rstrip()
