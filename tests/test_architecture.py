@@ -47,7 +47,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Where a module outside the house may be imported; a trailing slash stands for a whole folder.
 SQL = tuple(
     f"realtime/threads/{name}"
-    for name in ("commits.py", "database.py", "postgresql.py", "schema.py", "sql.py", "sqlite.py", "migrations/")
+    for name in (
+        "commits.py",
+        "database.py",
+        "faults.py",
+        "postgresql.py",
+        "schema.py",
+        "sql.py",
+        "sqlite.py",
+        "migrations/",
+    )
 )
 PLACES: dict[str, tuple[str, ...]] = {
     "websockets": ("transports/websocket.py",),
