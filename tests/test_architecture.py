@@ -89,6 +89,7 @@ MAY_CATCH_ALL: frozenset[tuple[str, str]] = frozenset(
         ("realtime/turns.py", "Turns._outcome"),
         ("realtime/server/calls.py", "Calls._perform"),
         ("realtime/server/calls.py", "Calls._follow"),
+        ("realtime/server/guard.py", "Guard.middleware"),
     }
 )
 
