@@ -1,0 +1,1 @@
+"""Benchmarks: figures, not verdicts. ``python -m tests.bench [NAME] [options of NAME]``."""
