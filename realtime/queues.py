@@ -64,6 +64,10 @@ class UpstreamOutbox:
         self._closed = True
         self._wake()
 
+    def drop_control(self) -> None:
+        """Forget queued control messages: the connection they were meant for is gone."""
+        self._control.clear()
+
     def drop_audio(self) -> None:
         """Forget queued audio."""
         self._audio.clear()
