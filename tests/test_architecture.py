@@ -21,7 +21,7 @@ PACKAGES = ("realtime", "transports", "prompts")
 
 FLOOR_0 = frozenset({"protocol", "errors", "settings", "queues", "telemetry", "prompts"})
 BELOW_GATEWAY = FLOOR_0 | {"core", "transports", "threads", "agents", "lanes", "turns", "session"}
-BELOW_CLI = BELOW_GATEWAY | {"gateway", "mock", "server"}
+BELOW_CLI = BELOW_GATEWAY | {"open_threads", "calls", "gateway", "mock", "server"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "prompts": frozenset(),
     "errors": frozenset(),
@@ -36,7 +36,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "lanes": FLOOR_0 | {"threads"},
     "turns": FLOOR_0 | {"agents", "lanes"},
     "session": FLOOR_0 | {"core", "transports", "turns", "lanes"},
-    "gateway": BELOW_GATEWAY,
+    "open_threads": FLOOR_0 | {"threads", "lanes"},
+    "calls": FLOOR_0 | {"core", "lanes", "turns", "session", "open_threads"},
+    "gateway": BELOW_GATEWAY | {"open_threads", "calls"},
     "mock": frozenset({"protocol", "errors", "queues", "transports"}),
     "server": FLOOR_0 | {"gateway"},
     "commands": BELOW_CLI,
@@ -85,7 +87,7 @@ NO_LOCKS = frozenset({"core", "session", "turns", "lanes", "gateway", "server"})
 # The only functions that may catch ``Exception``: they log once with the trace, report, and return.
 MAY_CATCH_ALL: frozenset[tuple[str, str]] = frozenset(
     {
-        ("realtime/gateway.py", "Gateway._run_session"),
+        ("realtime/calls.py", "Calls._run"),
         ("realtime/turns.py", "Turns._outcome"),
         ("realtime/server/calls.py", "Calls._perform"),
         ("realtime/server/calls.py", "Calls._follow"),
