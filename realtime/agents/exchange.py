@@ -48,7 +48,10 @@ def _of_turn(turn: Any) -> list[AgentMessage]:
         return []
     stored = turn.get("messages")
     if not isinstance(stored, list):
-        stored = [{"role": "user", **part} for part in turn.get("input", ()) if isinstance(part, dict)]
+        inputs = turn.get("input")
+        stored = (
+            [{"role": "user", **part} for part in inputs if isinstance(part, dict)] if isinstance(inputs, list) else []
+        )
     return [
         AgentMessage(message["role"], message["text"])
         for message in stored

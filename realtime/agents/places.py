@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import resources
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 _ALIASES: Final = {
     "bangalore": "Asia/Kolkata",
@@ -73,9 +74,10 @@ def zone_of(place: str) -> ZoneInfo | None:
 
 @cache
 def _zones() -> dict[str, str]:
+    """Names of zones and of their cities, from the one file that lists them."""
     names: dict[str, str] = {}
-    for zone in sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "US/", "SystemV/")), zone)):
+    for zone in resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split():
         names.setdefault(zone.lower().replace("_", " "), zone)
-        if "/" in zone and not zone.startswith("Etc/"):
+        if "/" in zone and not zone.startswith(("Etc/", "US/")):
             names.setdefault(zone.rsplit("/", 1)[1].lower().replace("_", " "), zone)
     return names

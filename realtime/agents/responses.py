@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 import openai
 from openai import AsyncOpenAI, AsyncStream
-from openai.types.responses import ResponseStreamEvent
 
 from prompts import render
 from realtime.agents.agent import AgentTask, AgentUpdate, Output, Progress
@@ -40,6 +39,9 @@ class ResponsesAgent:
             max_retries=RETRIES,
             timeout=openai.Timeout(settings.timeout_s, connect=CONNECT_S),
         )
+        # The library takes these from the environment, where they are the voice model's.
+        self._client.organization = self._client.project = None
+        self._create = self._client.responses.with_raw_response.create
 
     async def run(self, task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
         """One request or more; see the class."""
@@ -58,15 +60,16 @@ class ResponsesAgent:
         """Close the connections."""
         await self._client.close()
 
-    async def _request(self, inputs: list[JsonObject], task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+    async def _request(self, inputs: list[Any], task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
         """The finished messages of one request, up to its end; raises ``AgentError`` when there is no good end."""
         try:
             async with await self._open(inputs, task) as stream:
                 async for event in stream:
-                    if getattr(event, "type", None) == "response.output_item.done":
-                        for update in _updates(getattr(event, "item", None)):
-                            yield update
-                    elif _is_end(event):
+                    if not isinstance(event, dict):
+                        continue
+                    for update in _updates(event):
+                        yield update
+                    if _is_end(event):
                         return
         except openai.APIError as error:
             raise AgentError(_problem(error)) from None
@@ -74,8 +77,9 @@ class ResponsesAgent:
             raise AgentError("the agent's model sent what cannot be understood") from None
         raise AgentError("the agent's model broke off before its answer was complete")
 
-    async def _open(self, inputs: list[Any], task: AgentTask) -> AsyncStream[ResponseStreamEvent]:
-        return await self._client.responses.create(
+    async def _open(self, inputs: list[Any], task: AgentTask) -> AsyncStream[object]:
+        """The stream of events as they are: the library's models take half a second to build, and promise too much."""
+        response = await self._create(
             model=self._model,
             instructions=self._instructions,
             input=inputs,
@@ -83,6 +87,7 @@ class ResponsesAgent:
             store=False,
             extra_body={"client_metadata": dict(task.metadata)} if task.metadata else None,
         )
+        return response.parse(to=AsyncStream[object])
 
 
 def _opening(task: AgentTask) -> list[JsonObject]:
@@ -97,26 +102,30 @@ def _message(role: Literal["developer", "user", "assistant"], text: str) -> Json
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 
 
-def _updates(item: object) -> list[AgentUpdate]:
-    """The message in a finished output item, as a list of one; none for reasoning and for tool calls.
+def _updates(event: JsonObject) -> list[AgentUpdate]:
+    """The message in a finished output item, as a list of one; none for reasoning, tool calls and other events.
 
-    Servers leave out members that the SDK's types promise, so none is taken for granted.
+    Servers leave members out, so none is taken for granted.
     """
-    if getattr(item, "type", None) != "message":
+    item = event.get("item")
+    if event.get("type") != "response.output_item.done" or not isinstance(item, dict) or item.get("type") != "message":
         return []
-    parts = getattr(item, "content", None) or []
-    text = "".join(getattr(part, "text", None) or getattr(part, "refusal", None) or "" for part in parts)
-    return [Progress(text) if getattr(item, "phase", None) == "commentary" else Output(text)]
+    content = item.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    text = "".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
+    return [Progress(text) if item.get("phase") == "commentary" else Output(text)]
 
 
-def _is_end(event: object) -> bool:
+def _is_end(event: JsonObject) -> bool:
     """True at the good end of a response; raises ``AgentError`` at a bad one."""
-    kind = getattr(event, "type", None)
-    if kind in ("response.failed", "error"):
-        raise AgentError("the agent's model reported a failure")
-    if kind == "response.incomplete":
-        raise AgentError("the agent's model stopped before its answer was complete")
-    return kind == "response.completed"
+    match event.get("type"):
+        case "response.completed":
+            return True
+        case "response.failed" | "error":
+            raise AgentError("the agent's model reported a failure")
+        case "response.incomplete":
+            raise AgentError("the agent's model stopped before its answer was complete")
+    return False
 
 
 def _problem(error: openai.APIError) -> str:
