@@ -30,17 +30,13 @@ from realtime.protocol.ids import ItemId, ThreadId
 
 IGNORED: frozenset[type[ev.ServerEvent]] = frozenset(
     {
-        ev.SessionCreated,
-        ev.SessionUpdated,
+        ev.SessionShown,
         ev.ItemDeleted,
         ev.ItemTruncated,
         ev.ItemRetrieved,
         ev.AudioTimeout,
-        ev.OutputBufferStarted,
-        ev.OutputBufferStopped,
-        ev.OutputBufferCleared,
-        ev.OutputItemAdded,
-        ev.OutputItemDone,
+        ev.OutputBuffer,
+        ev.OutputItem,
         ev.ContentPart,
         ev.OutputAudioDone,
         ev.FunctionArguments,

@@ -90,13 +90,10 @@ class ServerEvent(Event):
     types: ClassVar[tuple[str, ...]] = ()
 
 
-class SessionCreated(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("session.created",)
-    session: JsonObject = Field(default_factory=dict)
+class SessionShown(ServerEvent):
+    """The session's effective configuration."""
 
-
-class SessionUpdated(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("session.updated",)
+    types: ClassVar[tuple[str, ...]] = ("session.created", "session.updated")
     session: JsonObject = Field(default_factory=dict)
 
 
@@ -176,18 +173,12 @@ class AudioTimeout(ServerEvent):
     item_id: ItemId | None = None
 
 
-class OutputBufferStarted(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("output_audio_buffer.started",)
-    response_id: ResponseId | None = None
-
-
-class OutputBufferStopped(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("output_audio_buffer.stopped",)
-    response_id: ResponseId | None = None
-
-
-class OutputBufferCleared(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("output_audio_buffer.cleared",)
+class OutputBuffer(ServerEvent):
+    types: ClassVar[tuple[str, ...]] = (
+        "output_audio_buffer.started",
+        "output_audio_buffer.stopped",
+        "output_audio_buffer.cleared",
+    )
     response_id: ResponseId | None = None
 
 
@@ -214,14 +205,10 @@ class ResponseCancelled(ServerEvent):
         return self.response.id or self.response_id
 
 
-class OutputItemAdded(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("response.output_item.added",)
-    item: Item
-    response_id: ResponseId | None = None
+class OutputItem(ServerEvent):
+    """What ``conversation.item.added`` and ``.done`` say too: those are acted on."""
 
-
-class OutputItemDone(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("response.output_item.done",)
+    types: ClassVar[tuple[str, ...]] = ("response.output_item.added", "response.output_item.done")
     item: Item
     response_id: ResponseId | None = None
 

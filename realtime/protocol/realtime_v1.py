@@ -15,8 +15,7 @@ _PASSED = (
     v2.OutputTextDone,
     v2.ItemAdded,
     v2.ErrorEvent,
-    v2.SessionUpdated,
-    v2.SessionCreated,
+    v2.SessionShown,
     v2.Malformed,
 )
 _AGENT_MESSAGE = '"Agent Final Message":\n\n'
