@@ -1,0 +1,127 @@
+"""``voxgate serve`` as a process of its own, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+READY = "Voxgate is ready: "
+START_S = 30.0
+STOP_S = 15.0
+
+
+class NotReadyError(Exception):
+    """The process ended, or said nothing, before it was ready; the text is what it logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """How to start a gateway. It listens on a free port of the loopback.
+
+    ``environment`` is the fixture ``gateway_env``, or one made of it; ``data`` the folder of its store, in
+    which its logs lie as well, so that the canary looks through them. ``settings`` are named as in the
+    documentation (``limits.orphan_s``); ``before`` is put in front of the command, such as a tracer that
+    becomes the command itself.
+    """
+
+    environment: Mapping[str, str]
+    data: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    flags: Sequence[str] = ()
+    before: Sequence[str] = ()
+
+    def command(self) -> list[str]:
+        """The command line."""
+        serve = [sys.executable, "-m", "realtime", "serve", "--port", "0", "--data", str(self.data)]
+        return [*self.before, *serve, *self.flags]
+
+    def variables(self) -> dict[str, str]:
+        """The environment with the settings in it."""
+        named = {f"VOXGATE_{name.upper().replace('.', '__')}": value for name, value in self.settings.items()}
+        return {**self.environment, **named}
+
+
+class GatewayProcess:
+    """A gateway that is ready. ``url`` is its address by HTTP, ``rpc`` that of the JSON-RPC door."""
+
+    def __init__(self, process: Process, ready_line: str, log: Path) -> None:
+        self._process = process
+        self.ready_line = ready_line
+        self.log = log
+        """What it writes to stderr."""
+        self.url = ready_line.removeprefix(READY).split()[0].rstrip("/")
+        self.rpc = f"{self.url.replace('http', 'ws', 1)}/v1/rpc"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def running(self) -> bool:
+        """False once it has ended."""
+        return self._process.returncode is None
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait until it is gone; nothing happens when it is."""
+        if self.running:
+            self._process.kill()
+        await self._process.wait()
+
+    async def stop(self, within_s: float = STOP_S) -> int:
+        """SIGTERM; the exit status. Raises ``TimeoutError`` when it does not end."""
+        if self.running:
+            self._process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(within_s):
+            return await self._process.wait()
+
+
+async def start(serve: Serve) -> GatewayProcess:
+    """Start a gateway and wait until it is ready; whoever calls ends it. Raises ``NotReadyError``."""
+    serve.data.mkdir(parents=True, exist_ok=True)
+    log = serve.data / "gateway.log"
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *serve.command(), stdout=PIPE, stderr=errors, env=serve.variables()
+        )
+    try:
+        async with asyncio.timeout(START_S):
+            line = await _first_line(process)
+    except TimeoutError:
+        line = ""
+    if not line.startswith(READY):
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        raise NotReadyError(f"{line}\n{log.read_text(errors='replace')[-4000:]}")
+    return GatewayProcess(process, line, log)
+
+
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[GatewayProcess]:
+    """A gateway for the length of the block; it is ended by SIGTERM, or killed when it does not listen."""
+    gateway = await start(serve)
+    try:
+        yield gateway
+    finally:
+        try:
+            await gateway.stop()
+        finally:
+            await gateway.kill()
+
+
+async def _first_line(process: Process) -> str:
+    if process.stdout is None:
+        return ""
+    return (await process.stdout.readline()).decode().rstrip("\n")
