@@ -31,9 +31,7 @@ from realtime.protocol.ids import ItemId, ThreadId
 IGNORED: frozenset[type[ev.ServerEvent]] = frozenset(
     {
         ev.SessionShown,
-        ev.ItemDeleted,
-        ev.ItemTruncated,
-        ev.ItemRetrieved,
+        ev.ItemChanged,
         ev.AudioTimeout,
         ev.OutputBuffer,
         ev.OutputItem,

@@ -111,21 +111,14 @@ class ItemDone(ServerEvent):
     previous_item_id: ItemId | None = None
 
 
-class ItemDeleted(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("conversation.item.deleted",)
-    item_id: ItemId
+class ItemChanged(ServerEvent):
+    """What we asked for has been done."""
 
-
-class ItemTruncated(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("conversation.item.truncated",)
-    item_id: ItemId
-    content_index: int = 0
-    audio_end_ms: int = 0
-
-
-class ItemRetrieved(ServerEvent):
-    types: ClassVar[tuple[str, ...]] = ("conversation.item.retrieved",)
-    item: Item
+    types: ClassVar[tuple[str, ...]] = (
+        "conversation.item.deleted",
+        "conversation.item.truncated",
+        "conversation.item.retrieved",
+    )
 
 
 class InputTranscriptDelta(ServerEvent):
