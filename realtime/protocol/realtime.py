@@ -208,9 +208,6 @@ class OutputItem(ServerEvent):
 
 class ContentPart(ServerEvent):
     types: ClassVar[tuple[str, ...]] = ("response.content_part.added", "response.content_part.done")
-    item_id: ItemId | None = None
-    response_id: ResponseId | None = None
-    part: JsonObject | None = None
 
 
 class OutputAudioDelta(ServerEvent):
