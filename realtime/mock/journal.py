@@ -6,14 +6,21 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from realtime.errors import ConfigurationError
 from realtime.protocol import json
 
 
 class Journal:
-    """Lines ``{t, conn, dir, event}``, each in the file before ``write`` returns. Without a path: nowhere."""
+    """Lines ``{t, conn, dir, event}``, each in the file before ``write`` returns. Without a path: nowhere.
+
+    Raises ``ConfigurationError`` when the file cannot be opened.
+    """
 
     def __init__(self, path: Path | None) -> None:
-        self._file = path.open("a", encoding="utf-8") if path is not None else None
+        try:
+            self._file = path.open("a", encoding="utf-8") if path is not None else None
+        except OSError as error:
+            raise ConfigurationError(f"--log: cannot write to {path}: {error.strerror}", setting="--log") from None
 
     def close(self) -> None:
         """No more comes."""

@@ -216,7 +216,7 @@ class _SocketCarrier:
     async def send(self, text: str) -> None:
         try:
             await self._socket.send_str(text)
-        except (ConnectionError, RuntimeError) as error:
+        except ConnectionError as error:
             raise LinkClosed(str(error), code=self._socket.close_code) from None
 
     async def receive(self) -> str | bytes:

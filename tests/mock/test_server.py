@@ -344,6 +344,11 @@ class TestRun:
         with pytest.raises(ConfigurationError, match="nobody"):
             await run_mock(wrong, print)
 
+    async def test_a_log_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="No such file") as caught:
+            await run_mock(MockOptions(port=0, log=tmp_path / "missing" / "log"), print)
+        assert caught.value.setting == "--log"
+
     async def test_a_port_that_is_taken_is_an_error(self, server: MockServer) -> None:
         with pytest.raises(OSError, match="address already in use"):
             await run_mock(MockOptions(port=server.port), print)
