@@ -21,8 +21,10 @@ from transports.errors import ConnectFailed, LinkClosed
 from transports.websocket import connect
 
 CONNECT_S = 5.0
-SILENCE_S = 1.2
-"""What follows a WAV, so that the voice detection knows that the turn is over."""
+HEARD_S = 0.3
+"""How long the word that the person has stopped may take after the last sound."""
+SILENCE_S = 3.0
+"""What follows a WAV at most while the voice detection waits for its end; then the turn is closed by hand."""
 PLAYED_EVERY_S = 0.25
 GOODBYE_S = 3.0
 EXIT_ANSWERED = 0
@@ -162,13 +164,23 @@ class Caller:
         await client.call("thread/realtime/start", self._of_thread(outputModality=self._plan.modality))
 
     async def _say_aloud(self, client: RpcClient, recording: Recording) -> None:
-        """In real time, by deadlines that do not drift; an answer is expected from the last sound on."""
+        """The recording and nothing else, unless it ends before the voice detection is sure that the turn does."""
+        heard = self._talk.utterances
+        await self._stream(client, recording)
+        await asyncio.sleep(HEARD_S)
+        if self._talk.speaking:
+            await self._stream(client, recording.silence(SILENCE_S), while_speaking=True)
+        if self._talk.speaking:
+            await client.call("thread/realtime/commitAudio", self._of_thread())
+        if self._talk.utterances == heard:
+            self._talk.asked()
+
+    async def _stream(self, client: RpcClient, recording: Recording, *, while_speaking: bool = False) -> None:
+        """In real time, by deadlines that do not drift."""
         begun = self._clock()
-        frames = list(recording.frames())
-        after = list(recording.silence(SILENCE_S).frames())
-        for number, frame in enumerate(frames + after, start=1):
-            if number == len(frames) + 1:
-                self._talk.asked()
+        for number, frame in enumerate(recording.frames(), start=1):
+            if while_speaking and not self._talk.speaking:
+                return
             params = self._of_thread(audio=frame)
             if number == 1:
                 await client.call("thread/realtime/appendAudio", params)

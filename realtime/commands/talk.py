@@ -28,12 +28,15 @@ class Talk:
         self._clock = clock
         self._changed = asyncio.Event()
         self._busy = False
+        self._speaking = False
         self._unfinished: set[str] = set()
         self._expected_until = 0.0
         self._asked_at: float | None = None
         self.session_id: str | None = None
         self.closed: str | None = None
         """The reason, once the call is over; ``error`` also when it never began."""
+        self.utterances = 0
+        """How many times the gateway has heard the person begin and stop to speak."""
         self.answered = False
         self.first_audio_ms: int | None = None
 
@@ -52,6 +55,11 @@ class Talk:
         if not self._busy:
             self._expected_until = now + ANSWER_S
         self._changed.set()
+
+    @property
+    def speaking(self) -> bool:
+        """True while the gateway says that the person speaks."""
+        return self._speaking
 
     async def begun(self) -> bool:
         """Wait until the call has started; False when it did not."""
@@ -137,6 +145,10 @@ class Talk:
     def _on_state(self, state: JsonObject) -> None:
         names = ("responseActive", "responseWanted", "handoffsOpen", "speaking")
         self._busy = any(state.get(name) for name in names)
+        before, self._speaking = self._speaking, bool(state.get("speaking"))
+        if before and not self._speaking:
+            self.utterances += 1
+            self.asked()
         if self._busy:
             self._expected_until = 0.0
 
