@@ -5,7 +5,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.agents.arithmetic import evaluate
@@ -125,6 +125,7 @@ def _combined(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 expressions = st.recursive(numbers, _combined, max_leaves=12)
 
 
+@settings(deadline=None)
 @given(expressions)
 def test_agrees_with_python(text: str) -> None:
     exact = _with_fractions(text)
@@ -168,6 +169,7 @@ def _with_fractions(text: str) -> str:
 alphabet = st.sampled_from([*"0123456789.,+-*/^()!% e", "plus ", "million ", "hundred ", "sqrt ", "power ", "%of"])
 
 
+@settings(deadline=None)
 @given(st.lists(alphabet, max_size=60).map("".join) | st.text(max_size=300))
 def test_any_text_has_a_quick_end(text: str) -> None:
     begun = time.process_time()
@@ -222,6 +224,7 @@ def test_spoken_numbers_to_digits(said: str, written: str) -> None:
     assert to_digits(said) == written
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999_999_999))
 def test_every_number_survives_being_spoken(number: int) -> None:
     assert to_digits(_in_words(number)) == str(number)

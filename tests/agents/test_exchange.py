@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.agents.agent import AgentMessage
@@ -23,11 +23,13 @@ def record(turn: Any) -> Record:
 messages = st.builds(AgentMessage, st.sampled_from(["user", "assistant"]), st.text(max_size=50))
 
 
+@settings(deadline=None)
 @given(st.lists(messages, max_size=20))
 def test_an_exchange_survives_its_record(exchange: list[AgentMessage]) -> None:
     assert history([record({"messages": to_json(exchange)})], WIDE) == exchange
 
 
+@settings(deadline=None)
 @given(st.lists(messages, max_size=20), st.integers(1, 10), st.integers(1, 200))
 def test_the_newest_that_fit(exchange: list[AgentMessage], items: int, chars: int) -> None:
     kept = newest(exchange, LimitsSettings(history_items=items, history_chars=chars))

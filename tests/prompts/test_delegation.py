@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.delegation import delegation, request_of
@@ -45,6 +45,7 @@ def test_the_shape(request_: str, lines: list[tuple[str, str]], text: str) -> No
     assert delegation(request_, lines) == text
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text()), max_size=4))
 def test_the_request_is_found_again(request_: str, lines: list[tuple[str, str]]) -> None:
     assert request_of(delegation(request_, lines)) == request_
