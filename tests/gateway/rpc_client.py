@@ -64,11 +64,18 @@ class RpcClient:
     """One connection. ``run`` must be running; ``connected`` sees to that.
 
     ``messages`` are all answers and notifications in the order they came, ``notifications`` these alone.
+    ``on_message`` is told of each as it comes.
     """
 
-    def __init__(self, socket: ClientConnection, canary: Canary | None = None) -> None:
+    def __init__(
+        self,
+        socket: ClientConnection,
+        canary: Canary | None = None,
+        on_message: Callable[[JsonObject], None] | None = None,
+    ) -> None:
         self._socket = socket
         self._canary = canary
+        self._on_message = on_message
         self._answers: dict[int, asyncio.Future[JsonObject]] = {}
         self._last_id = 0
         self._changed = asyncio.Event()
@@ -170,6 +177,8 @@ class RpcClient:
             self._canary.saw("a JSON-RPC frame", frame)
         message: JsonObject = json.loads(frame)
         self.messages.append(message)
+        if self._on_message is not None:
+            self._on_message(message)
         if "method" in message:
             self.notifications.append(Notification(message["method"], message.get("params") or {}))
         elif (answer := self._answers.pop(message.get("id") or 0, None)) is not None and not answer.done():
@@ -186,15 +195,23 @@ class RpcClient:
 
 
 @asynccontextmanager
-async def connected(url: str, canary: Canary | None = None, *, initialize: bool = True) -> AsyncIterator[RpcClient]:
+async def connected(
+    url: str,
+    canary: Canary | None = None,
+    *,
+    initialize: bool = True,
+    on_message: Callable[[JsonObject], None] | None = None,
+) -> AsyncIterator[RpcClient]:
     """A client for the length of the block; ``initialize`` says whether that is called first."""
     async with connect(url, compression=None, max_size=None, ping_interval=None, proxy=None) as socket:
-        client = RpcClient(socket, canary)
-        async with asyncio.TaskGroup() as group:
-            reader = group.create_task(client.run())
-            try:
-                if initialize:
-                    await client.initialize()
-                yield client
-            finally:
-                reader.cancel()
+        client = RpcClient(socket, canary, on_message)
+        reader = asyncio.create_task(client.run())
+        try:
+            if initialize:
+                await client.initialize()
+            yield client
+        finally:
+            reader.cancel()
+            await asyncio.wait([reader])
+            if not reader.cancelled():
+                reader.result()
