@@ -98,8 +98,7 @@ class Calls:
         call: _Call | None = None
         try:
             call = await self._prepare(params, lane, sink)
-            reason = await call.session.run()
-            self.telemetry.session_closed(reason)
+            await call.session.run()
         except GatewayError as error:
             self._report(lane, error.message, error.code, retryable=error.retryable)
         except Exception:
@@ -112,6 +111,7 @@ class Calls:
             if call is None:
                 self._starting -= 1
             else:
+                self.telemetry.session_closed(call.session.reason or "error")
                 call.ended.set()
                 if self._live.get(params.thread_id) is call:
                     del self._live[params.thread_id]
