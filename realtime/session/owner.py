@@ -147,6 +147,11 @@ class Session:
             log.info("call %s: does not hear of turn %s: %s", self.config.session_id, turn_id, error.message)
 
     @property
+    def reason(self) -> act.CloseReason | None:
+        """Why the call ended; None while it lives."""
+        return self._reason
+
+    @property
     def was_begun(self) -> bool:
         """True once the call said ``started``."""
         return self.begun.done() and self.begun.result()
