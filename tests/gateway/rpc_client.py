@@ -90,12 +90,16 @@ class RpcClient:
         async with asyncio.timeout(WAIT_S):
             return await (await self.send(method, params))
 
-    async def send(self, method: str, params: JsonObject) -> asyncio.Future[JsonObject]:
-        """Send a call and do not wait for its answer; raises ``GoneError``."""
-        self._last_id += 1
+    async def send(
+        self, method: str, params: JsonObject, *, request_id: int | None = None
+    ) -> asyncio.Future[JsonObject]:
+        """Send a call, with the id that is given or the next, and do not wait; raises ``GoneError``."""
+        if request_id is None:
+            self._last_id += 1
+            request_id = self._last_id
         answer: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
-        self._answers[self._last_id] = answer
-        await self.send_text(json.dumps({"id": self._last_id, "method": method, "params": params}))
+        self._answers[request_id] = answer
+        await self.send_text(json.dumps({"id": request_id, "method": method, "params": params}))
         return answer
 
     async def send_text(self, text: str | bytes) -> None:
