@@ -43,7 +43,8 @@ class Digests(Protocol):
 class _Call:
     """A call and what belongs to it alone."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, thread_id: ThreadId, session: Session) -> None:
+        self.thread_id = thread_id
         self.session = session
         self.intake = Intake()
         self.ended = asyncio.Event()
@@ -69,7 +70,8 @@ class Calls:
         self._digests = digests
         self._limits = limits
         self._live: dict[ThreadId, _Call] = {}
-        self._starting = 0
+        self._all: set[_Call] = set()
+        """Those in ``_live``, and those that would take the place of one and are not connected yet."""
         self._group: asyncio.TaskGroup | None = None
         self.max_calls = 200
         self.telemetry = Telemetry()
@@ -81,40 +83,46 @@ class Calls:
         self._group = group
 
     async def start(self, params: app.RealtimeStartParams, sink: Sink | None) -> SessionId:
-        """Begin a call in the background; what goes wrong later is notified on the thread."""
+        """Begin a call: it takes input from now on, and connects in the background.
+
+        What goes wrong, here or later, is notified on the thread.
+        """
         if self._group is None:
             raise Draining("the gateway is leaving: no new calls")
         if params.voice is not None and params.voice not in (*app.V1_VOICES, *app.V2_VOICES):
             raise InvalidRequest(f"Invalid request: unknown variant `{params.voice[:80]}` of voice", field="voice")
-        if len(self._live) + self._starting >= self.max_calls and params.thread_id not in self._live:
+        if len(self._live) >= self.max_calls and params.thread_id not in self._live:
             raise Overloaded("too many calls are live", retry_after_ms=5000)
         lane = await self._threads.lane(params.thread_id)
-        self._starting += 1
-        self._group.create_task(self._run(params, lane, sink))
-        return SessionId(params.realtime_session_id or params.session_id or params.thread_id)
-
-    async def _run(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> None:
-        """One call from start to end. The one place where an unforeseen exception of a call ends."""
-        call: _Call | None = None
         try:
             call = await self._prepare(params, lane, sink)
-            await call.session.run()
         except GatewayError as error:
             self._report(lane, error.message, error.code, retryable=error.retryable)
+        else:
+            if self._group is None:
+                raise Draining("the gateway is leaving: no new calls")
+            self._all.add(call)
+            self._live.setdefault(params.thread_id, call)
+            self.telemetry.session_opened()
+            self._group.create_task(self._run(call, lane))
+        return SessionId(params.realtime_session_id or params.session_id or params.thread_id)
+
+    async def _run(self, call: _Call, lane: ThreadLane) -> None:
+        """One call from start to end. The one place where an unforeseen exception of a call ends."""
+        thread_id = call.thread_id
+        try:
+            await call.session.run()
         except Exception:
-            log.exception("a call of thread %s failed", params.thread_id)
+            log.exception("a call of thread %s failed", thread_id)
             self._report(lane, "internal error", "internal", retryable=False)
-            if call is not None and call.session.was_begun:
-                closed = {"threadId": params.thread_id, "reason": "error"}
-                lane.live(app.Notification("thread/realtime/closed", closed))
+            if call.session.was_begun:
+                lane.live(app.Notification("thread/realtime/closed", {"threadId": thread_id, "reason": "error"}))
         finally:
-            if call is None:
-                self._starting -= 1
-            else:
-                self.telemetry.session_closed(call.session.reason or "error")
-                call.ended.set()
-                if self._live.get(params.thread_id) is call:
-                    del self._live[params.thread_id]
+            self.telemetry.session_closed(call.session.reason or "error")
+            call.ended.set()
+            self._all.discard(call)
+            if self._live.get(thread_id) is call:
+                del self._live[thread_id]
 
     async def _prepare(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> _Call:
         self._builder.check(params)
@@ -127,26 +135,30 @@ class Calls:
         async def opener(config: SessionConfig) -> UpstreamConnection:
             """The first connection is the success that a running call gives way to."""
             connection = await inner(config)
-            await self._take_over(params.thread_id, made[0])
+            try:
+                await self._take_over(made[0])
+            except BaseException:
+                await connection.close()
+                raise
             return connection
 
         session = Session(built, opener, ClientAudio(lane, sink), lane, self._turns, self._limits)
-        call = _Call(session)
+        call = _Call(params.thread_id, session)
         made.append(call)
-        self._starting -= 1
-        self._live.setdefault(params.thread_id, call)
-        self.telemetry.session_opened()
         return call
 
-    async def _take_over(self, thread_id: ThreadId, call: _Call) -> None:
-        older = self._live.get(thread_id)
-        if older is call:
+    async def _take_over(self, call: _Call) -> None:
+        """The call is connected: the one that ran on the thread ends, and has said so."""
+        older = self._live.get(call.thread_id)
+        self._live[call.thread_id] = call
+        if older is None or older is call:
             return
-        self._live[thread_id] = call
-        if older is not None:
-            await older.session.stop("requested")
+        await older.session.stop("requested")
+        try:
             async with asyncio.timeout(REPLACE_S):
                 await older.ended.wait()
+        except TimeoutError:
+            log.warning("thread %s: the replaced call is slow to end", call.thread_id)
 
     def _session(self, thread_id: ThreadId) -> Session:
         call = self._live.get(thread_id)
@@ -182,16 +194,17 @@ class Calls:
 
     async def stop(self, thread_id: ThreadId, reason: act.CloseReason = "requested") -> None:
         """End the thread's call; nothing happens when there is none."""
-        call = self._live.get(thread_id)
-        if call is not None:
+        for call in self._of(thread_id):
             await call.session.stop(reason)
 
     async def end(self, thread_id: ThreadId) -> None:
         """End the thread's call and wait until it has ended."""
-        call = self._live.get(thread_id)
-        if call is not None:
+        for call in self._of(thread_id):
             await call.session.stop("requested")
             await call.ended.wait()
+
+    def _of(self, thread_id: ThreadId) -> list[_Call]:
+        return [call for call in self._all if call.thread_id == thread_id]
 
     # -- looking after ---------------------------------------------------------------------------------
 
@@ -224,8 +237,8 @@ class Calls:
     async def sweep(self) -> None:
         """End the calls that nobody has watched for ``limits.orphan_s``."""
         now = asyncio.get_running_loop().time()
-        for thread_id, call in list(self._live.items()):
-            lane = self._threads.lane_if_open(thread_id)
+        for call in list(self._all):
+            lane = self._threads.lane_if_open(call.thread_id)
             if lane is not None and lane.sinks:
                 call.alone_since = None
             elif call.alone_since is None:
@@ -236,7 +249,7 @@ class Calls:
     async def drain(self) -> None:
         """No new calls; end those that run, and wait for them at most ``limits.drain_s``."""
         self._group = None
-        calls = list(self._live.values())
+        calls = list(self._all)
         for call in calls:
             await call.session.stop("draining")
         try:
