@@ -19,7 +19,7 @@ from realtime.errors import Draining, GatewayError, Overloaded, StoreError
 from realtime.protocol import json
 from realtime.protocol.appserver import Draft, Notification, Record, Shed, Thread
 from realtime.protocol.ids import Seq
-from realtime.threads.store import ThreadStore
+from realtime.threads.store import RecordStore
 
 BATCH = 256
 """Records stored in one go."""
@@ -96,7 +96,7 @@ class ThreadLane:
     def __init__(
         self,
         thread: Thread,
-        store: ThreadStore,
+        store: RecordStore,
         *,
         limit: int = 1024,
         clock_ms: Callable[[], int],

@@ -18,7 +18,35 @@ class ThreadPage:
     next_cursor: str | None
 
 
-class ThreadStore(Protocol):
+class RecordStore(Protocol):
+    """What happens within a thread. Errors are those of ``ThreadStore``."""
+
+    async def append(self, thread_id: ThreadId, drafts: Sequence[Draft]) -> list[Record]:
+        """Store drafts in one transaction and number them; returns after the flush to disk.
+
+        After a ``StoreError`` they are stored all or not at all: which of the two may be unknown, so nobody
+        may simply ask again.
+        """
+        ...
+
+    async def records(self, thread_id: ThreadId, *, after: int = 0, limit: int = 200) -> list[Record]:
+        """Records with ``seq`` above ``after``, in order."""
+        ...
+
+    async def latest(self, thread_id: ThreadId, *, methods: Sequence[str] = (), limit: int = 100) -> list[Record]:
+        """The last records (of these methods, or of all), in order."""
+        ...
+
+    async def remember(self, thread_id: ThreadId, key: str, value: str) -> None:
+        """Keep a value for as long as the thread lives; a known key gets the new value."""
+        ...
+
+    async def recall(self, thread_id: ThreadId) -> dict[str, str]:
+        """All that is kept for the thread, in the order in which the keys were first kept."""
+        ...
+
+
+class ThreadStore(RecordStore, Protocol):
     """What the gateway asks of a store.
 
     Every method raises ``StoreError`` when the store fails or does not answer in time, and
@@ -26,7 +54,7 @@ class ThreadStore(Protocol):
     """
 
     async def open(self) -> None:
-        """Connect and bring the schema up to date (or refuse, naming ``voxgate migrate``)."""
+        """Connect and bring the schema up to date (or refuse, naming ``voxgate migrate``). Once only."""
         ...
 
     async def close(self) -> None:
@@ -34,7 +62,7 @@ class ThreadStore(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Prove that the store answers."""
+        """Prove that the store can be written."""
         ...
 
     async def create(self, thread: Thread) -> None:
@@ -55,26 +83,6 @@ class ThreadStore(Protocol):
 
     async def delete(self, thread_id: ThreadId) -> None:
         """Remove the thread and all its records."""
-        ...
-
-    async def append(self, thread_id: ThreadId, drafts: Sequence[Draft]) -> list[Record]:
-        """Store drafts in one transaction and number them; returns after the flush to disk."""
-        ...
-
-    async def records(self, thread_id: ThreadId, *, after: int = 0, limit: int = 200) -> list[Record]:
-        """Records with ``seq`` above ``after``, in order."""
-        ...
-
-    async def latest(self, thread_id: ThreadId, *, methods: Sequence[str] = (), limit: int = 100) -> list[Record]:
-        """The last records (of these methods, or of all), in order."""
-        ...
-
-    async def remember(self, thread_id: ThreadId, key: str, value: str) -> None:
-        """Keep a value for as long as the thread lives; a known key gets the new value."""
-        ...
-
-    async def recall(self, thread_id: ThreadId) -> dict[str, str]:
-        """All that is kept for the thread, oldest first."""
         ...
 
     async def unfinished(self) -> list[tuple[ThreadId, Draft]]:

@@ -1,0 +1,1 @@
+"""The one ordered way out of a thread."""
