@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -42,13 +42,14 @@ def _words(fault: ErrorDetails, field: str) -> str:
     kind = fault["type"]
     if kind == "missing":
         return f"missing field `{field}`"
-    if kind == "literal_error":
+    if kind == "literal_error" and isinstance(fault["input"], str):
         return f"unknown variant `{_shown(fault['input'])}` of `{field}`, expected {fault['ctx']['expected']}"
-    if kind.endswith(("_type", "_parsing", "_from_float")):
+    if kind in ("model_type", "dict_type"):  # pydantic would name the class
+        return f"invalid type: `{field}` must be an object"
+    if kind.endswith(("_type", "_parsing", "_from_float")) or kind == "literal_error":
         return f"invalid type: `{field}`: {fault['msg']}"
     return f"invalid value: `{field}`: {fault['msg']}"
 
 
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else type(value).__name__
+def _shown(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
