@@ -93,36 +93,35 @@ def _vtt(thread: FoldedThread) -> str:
 
 def _cues(thread: FoldedThread) -> Iterator[tuple[int, int, str]]:
     """Start, end (milliseconds since the first item) and words; starts never go back."""
-    items = [(item, words) for item in thread.items if (words := _words(item))]
     begin = min((item.get("createdAt") or 0 for item in thread.items), default=0)
     start = 0
-    for item, words in items:
-        start = max(start, (item.get("createdAt") or 0) - begin)
-        yield start, start + _duration_ms(item, words), words
+    for item in thread.items:
+        voice, text = _voice(item)
+        if text.strip():
+            start = max(start, (item.get("createdAt") or 0) - begin)
+            yield start, start + _duration_ms(item, text), f"<v {_escape(voice)}>{_escape(text)}"
 
 
-def _duration_ms(item: JsonObject, words: str) -> int:
+def _duration_ms(item: JsonObject, text: str) -> int:
     """How long it was heard, else how long its audio is, else how long it takes to read."""
     known = item.get("heardMs") if item.get("heardMs") is not None else item.get("audioMs")
     if known is None:
-        known = min(len(words) * _READING_MS_PER_CHAR, _LONGEST_GUESS_MS)
+        known = min(len(text) * _READING_MS_PER_CHAR, _LONGEST_GUESS_MS)
     return max(int(known), _SHORTEST_MS)
 
 
-def _words(item: JsonObject) -> str:
-    kind = item.get("type")
-    if kind == "handoff":
-        return _voice("Agent", _plain(item.get("output") or item.get("error") or ""))
-    if kind not in ("userMessage", "assistantMessage"):
-        return ""
-    text = _plain(item.get("text") or "")
-    if not text and item.get("status") == "failed":
-        text = f"({_plain(item.get('error') or 'no transcript')})"
-    return _voice(_speaker(item).capitalize(), text)
-
-
-def _voice(name: str, text: str) -> str:
-    return f"<v {_escape(name)}>{_escape(text)}" if text.strip() else ""
+def _voice(item: JsonObject) -> tuple[str, str]:
+    """Who speaks, and what; nothing for what is no speech."""
+    text, error = _plain(item.get("text") or ""), _plain(item.get("error") or "")
+    match item.get("type"):
+        case "handoff":
+            return "Agent", _plain(item.get("output") or "") or error
+        case "userMessage" | "assistantMessage":
+            if not text and item.get("status") == "failed":
+                text = f"({error or 'no transcript'})"
+            return _speaker(item).capitalize(), text
+        case _:
+            return "", ""
 
 
 def _escape(text: str) -> str:

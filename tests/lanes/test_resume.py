@@ -98,18 +98,20 @@ async def test_a_client_that_is_attached_may_resume() -> None:
 
 
 async def test_two_resumes_are_served_one_after_the_other() -> None:
-    store, client = SlowStore(read_turns=5), Client(gated=True)
+    store, client = SlowStore(read_turns=3), Client(gated=True)
     lane = new_lane(store)
+    many = PAGE + 1
     async with running(lane):
-        await store_lines(lane, store, "a")
+        await store_lines(lane, store, *[f"i{n}" for n in range(many)])
         first = asyncio.create_task(lane.replay(client, 0, lane.hold(client)))
         await store_lines(lane, store, "b")
-        second = asyncio.create_task(lane.replay(client, 0, lane.hold(client)))
+        second = asyncio.create_task(lane.replay(client, many - 2, lane.hold(client)))
         await store_lines(lane, store, "c")
         client.gated = False
         client.grant()
         await asyncio.gather(first, second)
-    assert client.names == ["1", "replayDone", "2", "1", "2", "replayDone", "3"]
+    wanted = [*range(1, many + 1), "replayDone", many + 1, many - 1, many, many + 1, "replayDone", many + 2]
+    assert client.names == [str(name) for name in wanted]
 
 
 async def test_of_what_is_held_only_audio_and_deltas_are_shed() -> None:
