@@ -217,10 +217,11 @@ class OutputAudioDelta(ServerEvent):
     delta: str | None = None
     item_id: ItemId | None = None
     response_id: ResponseId | None = None
-    sample_rate: int = Field(default=SAMPLE_RATE, gt=0)
-    channels: int | None = Field(default=None, gt=0)
-    num_channels: int | None = Field(default=None, gt=0)
-    samples_per_channel: int | None = Field(default=None, ge=0)
+    sample_rate: int = Field(default=SAMPLE_RATE, gt=0, le=384_000)
+    channels: int | None = Field(default=None, gt=0, le=64)
+    num_channels: int | None = Field(default=None, gt=0, le=64)
+    # Bounded, since it is counted with and said to others: JSON has no integers beyond 64 bits.
+    samples_per_channel: int | None = Field(default=None, ge=0, le=100_000_000)
 
 
 class OutputAudioDone(ServerEvent):
@@ -321,7 +322,7 @@ def decode_value(value: JsonObject) -> ServerEvent:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(step) for step in first["loc"])
-        return Malformed(reason=f"{name[:80]}: {path}: {first['msg']}")
+        return Malformed(reason=f"{name[:80]!r}: {path}: {first['msg']}")
 
 
 # -- client events -------------------------------------------------------------------------
