@@ -26,11 +26,11 @@ class History:
         """Keep a place: behind ``after`` where that is known, else at the end."""
         if item_id in self._bodies:
             return
-        self._bodies[item_id] = None
         if after is not None and after in self._bodies:
             self._order.insert(self._order.index(after) + 1, item_id)
         else:
             self._order.append(item_id)
+        self._bodies[item_id] = None
         while len(self._order) > KEPT:
             del self._bodies[self._order.pop(0)]
 
