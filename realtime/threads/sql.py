@@ -125,10 +125,11 @@ class SqlThreadStore:
         return await self._database.read(work)
 
     async def unfinished(self) -> list[tuple[ThreadId, Draft]]:
-        """What was begun and not completed, by thread and in order: an index holds it."""
-        query = select(records).where(records.c.open).order_by(records.c.thread_id, records.c.seq)
+        """What was begun and not completed, by thread and in order: an index holds it, so it is not sorted there."""
+        query = select(records).where(records.c.open)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
         first: dict[tuple[ThreadId, str, str], Draft] = {}
-        for row in await self._database.read(lambda connection: connection.execute(query).all()):
+        for row in sorted(rows, key=lambda row: (row.thread_id, row.seq)):
             draft = Draft(row.method, row.key, _body(row.body))
             first.setdefault((ThreadId(row.thread_id), draft.method, draft.key), draft)
         return [(thread_id, draft) for (thread_id, _, _), draft in first.items()]

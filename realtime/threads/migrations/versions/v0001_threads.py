@@ -33,8 +33,13 @@ def upgrade() -> None:
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("open", sa.Boolean, nullable=False),
     )
-    only_open = sa.column("open", sa.Boolean)
-    op.create_index("records_open", "records", ["thread_id", "key"], sqlite_where=only_open, postgresql_where=only_open)
+    op.create_index(
+        "records_open",
+        "records",
+        ["thread_id", "key"],
+        sqlite_where=sa.text("open = 1"),
+        postgresql_where=sa.text("open"),
+    )
     op.create_table(
         "memories",
         _thread_id(),
