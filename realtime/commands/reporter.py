@@ -48,7 +48,7 @@ class JsonLines:
 
 
 class Screen:
-    """A line for each speaker, growing while they speak."""
+    """A line for each speaker; the voice's grows while it speaks."""
 
     def __init__(self, clock: Clock, out: TextIO | None = None) -> None:
         self._clock = clock
@@ -73,10 +73,12 @@ class Screen:
                 self._line("end", _summary(fields))
 
     def delta(self, role: str, item_id: str, text: str) -> None:
-        """Add words to the line of the item, on a new line when another line came between."""
+        """Add words to the answer's line, on a new line when another came between."""
+        if role == "user":
+            return
         if self._open_item != item_id:
             self._break()
-            self._print_head("you" if role == "user" else "voice")
+            self._print_head("voice")
             self._open_item = item_id
             print(self._shown.get(item_id, ""), end="", file=self._out)
         print(_plain(text), end="", flush=True, file=self._out)

@@ -118,7 +118,7 @@ class Player:
         """Drop what was not heard yet."""
         kept = []
         for piece in self._pieces:
-            samples = int(piece.heard(now) * OUT_RATE)
+            samples = round(piece.heard(now) * OUT_RATE)
             if samples:
                 kept.append(_Piece(piece.item_id, piece.pcm[: samples * SAMPLE_BYTES], piece.starts_at))
         self._pieces = kept
@@ -133,7 +133,8 @@ class Player:
         if not begun or begun[-1].item_id is None:
             return None
         item_id = begun[-1].item_id
-        return item_id, int(1000 * sum(piece.heard(now) for piece in begun if piece.item_id == item_id))
+        # a hair above, so that a sum of fractions does not fall a millisecond short
+        return item_id, int(1000 * sum(piece.heard(now) for piece in begun if piece.item_id == item_id) + 1e-6)
 
     def pcm(self) -> bytes:
         """Everything that was received, less what was flushed."""

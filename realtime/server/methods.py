@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from realtime.gateway import Gateway, Outgoing, Sink
 from realtime.protocol import appserver as app
@@ -14,8 +14,7 @@ from realtime.protocol.json import JsonObject
 from realtime.server.strands import Work
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A result, and what goes on beside later calls once the result is on its way to the client."""
 
     result: JsonObject

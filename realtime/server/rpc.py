@@ -26,7 +26,9 @@ FINISH_S = 10.0
 FLUSH_S = 1.0
 """How long a connection that is being ended may take to read what was queued for it."""
 CLOSE_S = 2.0
-"""How long the close handshake may take."""
+"""How long the client may take to answer a close."""
+LINGER_S = 4.0
+"""How long all of it may take until the connection is cut off."""
 SLOW_LINGER_S = 30.0
 """The same for a client that does not read: it sees the reason only once it reads again."""
 INTERNAL_CLOSE = 1011
@@ -94,6 +96,7 @@ class ClientConnection:
                 reader.cancel()
                 self._outbox.close()
                 if self._ending.done():
+                    self._gateway.forget(self)
                     await asyncio.wait((reader, writer), timeout=FLUSH_S)
                     writer.cancel()
                     await self._close(self._ending.result(), request.transport)
@@ -123,15 +126,16 @@ class ClientConnection:
                     return
 
     async def _close(self, error: GatewayError, transport: asyncio.Transport | None) -> None:
-        """Say why and close; a client that takes not even that is cut off."""
-        code = refusal(error).close or INTERNAL_CLOSE
-        linger_s = SLOW_LINGER_S if isinstance(error, SlowConsumer) else CLOSE_S
+        """Say why and close; a client that never takes even that is cut off."""
+        linger_s = SLOW_LINGER_S if isinstance(error, SlowConsumer) else LINGER_S
+        if transport is not None:
+            # also when this task is cancelled: what waits in the transport must not wait for ever
+            asyncio.get_running_loop().call_later(linger_s, transport.abort)
         try:
             async with asyncio.timeout(linger_s):
-                await self._socket.close(code=code, message=error.code.encode())
+                await self._socket.close(code=refusal(error).close or INTERNAL_CLOSE, message=error.code.encode())
         except TimeoutError:
-            if transport is not None:
-                transport.abort()
+            return
 
     def _put(self, text: str, cost: Rank) -> None:
         try:
