@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as _websockets_connect
+from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.frames import CloseCode
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from transports.errors import ConnectFailed, LinkClosed
@@ -89,8 +91,14 @@ class _WebSocketLink:
         self._closing = False
 
     async def send(self, text: str) -> None:
+        connection = self._connection
+        transport = connection.transport
+        if connection.state is State.OPEN and not transport.is_closing() and not transport.get_write_buffer_size():
+            # Nothing waits, so there is nothing to wait for: the same frame without the price of flow control.
+            broadcast((connection,), text)
+            return
         try:
-            await self._connection.send(text)
+            await connection.send(text)
         except ConnectionClosed as error:
             raise self._closed(error) from None
 
