@@ -6,14 +6,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from realtime.errors import Overloaded, SlowConsumer
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     number: int
     text: str
     duration_ms: float
@@ -115,8 +114,7 @@ class Rank(IntEnum):
     """Never shed: records, answers, errors, states."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Parcel:
+class _Parcel(NamedTuple):
     number: int
     text: str
     size: int
@@ -225,6 +223,8 @@ class ClientOutbox:
 
     def _make_room(self, size: int, rank: Rank) -> bool:
         """Shed what is cheaper, or as cheap and older, until the message fits; records are never shed."""
+        if self._fits(size):
+            return True
         for cheaper in (Rank.AUDIO, Rank.DELTA):
             if cheaper > rank:
                 break
@@ -242,7 +242,8 @@ class ClientOutbox:
         return self._count * 2 < self._max_messages and self._bytes * 2 < self._max_bytes
 
     def _oldest_lane(self) -> deque[_Parcel]:
-        return min((lane for lane in self._lanes if lane), key=lambda lane: lane[0].number)
+        waiting = [lane for lane in self._lanes if lane]
+        return waiting[0] if len(waiting) == 1 else min(waiting, key=lambda lane: lane[0].number)
 
     def _take(self, lane: deque[_Parcel]) -> _Parcel:
         parcel = lane.popleft()

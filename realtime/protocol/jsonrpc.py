@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from realtime.errors import InvalidRequest, ParseError
 from realtime.protocol import json
@@ -11,8 +11,7 @@ from realtime.protocol.json import JsonObject
 RequestId = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A call; ``id`` is None for a notification of the client's."""
 
     id: RequestId | None
