@@ -1,0 +1,170 @@
+"""The commands as processes: what they print, how they end, what they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from realtime.protocol import json
+from realtime.protocol.json import JsonObject
+from tests.commands.test_sound import wav
+
+TALK_S = 30
+
+
+@asynccontextmanager
+async def started(folder: Path, *argv: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command that runs on its own; killed at the end if it still does."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "realtime",
+        *argv,
+        cwd=folder,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def first_line(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        return (await process.stdout.readline()).decode()
+
+
+async def finished(folder: Path, *argv: str) -> tuple[int | None, str, str]:
+    async with started(folder, *argv) as process, asyncio.timeout(TALK_S):
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+
+def address(line: str) -> str:
+    found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+    assert found is not None, line
+    return found.group().removesuffix("/")
+
+
+async def stopped(process: asyncio.subprocess.Process, number: signal.Signals) -> tuple[int | None, str, str]:
+    process.send_signal(number)
+    async with asyncio.timeout(15):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_talk_needs_no_key_and_stands_in_the_thread(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        ready = await first_line(gateway)
+        assert ready.startswith("Voxgate is ready: http://127.0.0.1:")
+        assert "no key needed" in ready
+        status, out, err = await finished(
+            tmp_path, "call", "--url", address(ready), "--text", "what time is it? ask the agent", "--json"
+        )
+        assert (status, err) == (0, "")
+        lines = [json.decode_object(line) for line in out.splitlines()]
+        check_lines(lines)
+        status, shown, _ = await finished(tmp_path, "threads", "show", lines[-1]["threadId"])
+        assert status == 0
+        said = [line["text"] for line in lines if line["type"] in ("user", "assistant")]
+        assert [shown.index(text) for text in said] == sorted(shown.index(text) for text in said)
+        status, out, err = await stopped(gateway, signal.SIGTERM)
+        assert (status, out, err) == (0, "", "")
+
+
+def check_lines(lines: list[JsonObject]) -> None:
+    assert all(earlier["t"] <= later["t"] for earlier, later in pairwise(lines))
+    kinds = [line["type"] for line in lines]
+    assert (kinds[0], kinds[1], kinds[-2], kinds[-1]) == ("started", "user", "assistant", "end")
+    states = [line["state"] for line in lines if line["type"] == "handoff"]
+    assert (states[0], states[-1]) == ("started", "finished")
+    end = lines[-1]
+    assert (end["ok"], end["reason"], end["out"]) == (True, "completed", None)
+    assert end["audioMs"] > 0
+    assert end["firstAudioMs"] >= 0
+
+
+async def test_text_modality_brings_no_audio(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        status, out, _ = await finished(
+            tmp_path, "call", "--url", url, "--text", "hello", "--text", "thanks", "--modality", "text", "--json"
+        )
+    lines = [json.decode_object(line) for line in out.splitlines()]
+    assert status == 0
+    assert [line["type"] for line in lines] == ["started", "user", "assistant", "user", "assistant", "end"]
+    assert (lines[-1]["audioMs"], lines[-1]["firstAudioMs"]) == (0, None)
+
+
+async def test_a_thread_is_taken_up_again(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        ids: list[str] = []
+        for text in ("hello", "hello again"):
+            thread = ("--thread", ids[0]) if ids else ()
+            _, out, _ = await finished(
+                tmp_path, "call", "--url", url, "--text", text, "--modality", "text", "--json", *thread
+            )
+            ids.append(json.decode_object(out.splitlines()[-1])["threadId"])
+        assert ids[0] == ids[1]
+        status, out, _ = await finished(tmp_path, "call", "--url", url, "--text", "x", "--json", "--thread", "nonsense")
+        assert status == 1
+        lines = [json.decode_object(line) for line in out.splitlines()]
+        assert [line["type"] for line in lines] == ["error", "end"]
+        assert lines[0]["code"] == "invalid_params"
+
+
+async def test_a_call_ends_at_its_timeout_and_by_a_signal(tmp_path: Path) -> None:
+    silent = wav(tmp_path / "in.wav", samples=16_000 * 8)
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        status, out, _ = await finished(
+            tmp_path, "call", "--url", url, "--wav", str(silent), "--json", "--timeout", "0.5"
+        )
+        assert json.decode_object(out.splitlines()[-1])["reason"] == "timeout"
+        assert status in (0, 1)
+        async with started(tmp_path, "call", "--url", url, "--wav", str(silent), "--json") as call:
+            await first_line(call)
+            _, out, err = await stopped(call, signal.SIGINT)
+            assert json.decode_object(out.splitlines()[-1])["reason"] == "interrupted"
+            assert err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_mock_runs_alone_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    async with started(tmp_path, "mock", "--port", "0", "--log", "mock.jsonl") as mock:
+        ready = await first_line(mock)
+        assert "/v1" in ready
+        address(ready)
+        assert await stopped(mock, number) == (0, "", "")
+
+
+async def test_a_mock_on_a_taken_port_is_a_one_line_error(tmp_path: Path) -> None:
+    async with started(tmp_path, "mock", "--port", "0") as mock:
+        port = address(await first_line(mock)).rpartition(":")[2]
+        status, out, err = await finished(tmp_path, "mock", "--port", port)
+        assert (status, out, len(err.splitlines())) == (2, "", 1)
+        assert port in err
+
+
+async def test_leaving_with_nobody_there_is_quick(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        await first_line(gateway)
+        begun = asyncio.get_running_loop().time()
+        assert await stopped(gateway, signal.SIGINT) == (0, "", "")
+        assert asyncio.get_running_loop().time() - begun < 10
