@@ -102,8 +102,8 @@ class OpenThreads:
 
     async def records(self, thread_id: ThreadId, *, after: int, limit: int) -> RecordPage:
         """Records above ``after``."""
-        thread = await self._store.thread(thread_id)
         records = await self._store.records(thread_id, after=after, limit=limit)
+        thread = await self._store.thread(thread_id)  # read last: the head is never behind the records
         last = records[-1].seq if records else after
         return RecordPage(records, thread.seq, more=last < thread.seq)
 
