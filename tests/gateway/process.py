@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 READY = "Voxgate is ready: "
-START_S = 30.0
+START_S = 60.0
 STOP_S = 15.0
 
 
@@ -72,6 +72,11 @@ class GatewayProcess:
     def running(self) -> bool:
         """False once it has ended."""
         return self._process.returncode is None
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone; nothing happens when it is."""

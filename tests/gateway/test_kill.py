@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261122
 TALKS = 2
 WORKS = 1
-LINE_S = 30.0
+LINE_S = 90.0
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ SEED = 20261122
 LISTENERS = 10
 REACHES = (300, 3_000, 8_000)
 """Bytes that a connection may live for, a third of them each: the head, the replay, the live part."""
-ROUND_S = 30.0
+ROUND_S = 60.0
 
 
 def cuts(seed: int) -> Iterator[Cut]:

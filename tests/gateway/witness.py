@@ -24,6 +24,7 @@ TIMER = "set a timer for 90 seconds"
 """A wish that no round lives to see fulfilled."""
 ANSWER_EVERY = 7
 SPEAKERS = 2
+FLOW_S = 60.0
 
 
 class Notes:
@@ -73,7 +74,7 @@ class Round:
         """Say so when every thread has a record, and a turn of each kind runs."""
         threads: set[str] = set()
         sources: set[str] = set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(FLOW_S):
             for index in count():
                 seen = await self._client.until(lambda _: True, after=index)
                 turn = seen.params.get("turn") or {}
