@@ -36,12 +36,13 @@ class RpcClient:
         """Read until the link ends; returns how it did. Calls that still wait fail with the same."""
         while True:
             try:
-                self._receive(await self._link.receive())
+                text = await self._link.receive()
             except LinkClosed as closed:
                 for answer in self._answers.values():
                     if not answer.done():
                         answer.set_exception(closed)
                 return closed
+            self._receive(text)
 
     async def call(self, method: str, params: JsonObject) -> JsonObject:
         """Call and wait; raises ``CallRefused`` or ``LinkClosed``."""
@@ -65,7 +66,10 @@ class RpcClient:
             await self._link.send(json.encode(message))
 
     def _receive(self, text: str | bytes) -> None:
-        message = json.decode_object(text)
+        try:
+            message = json.decode_object(text)
+        except ValueError:
+            return  # no gateway of ours says such a thing; what waits for an answer ends at the timeout
         if "method" in message:
             self._on_notification(message["method"], message.get("params") or {})
             return
