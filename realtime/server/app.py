@@ -19,6 +19,7 @@ from realtime.server.rest import ROUTES, json_response
 from realtime.server.rpc import ClientConnection, new_socket
 from realtime.server.schemas import asyncapi, openapi
 from realtime.server.sse import EventStream, event_response
+from realtime.server.wire import Runner
 from realtime.settings import LimitsSettings, ServerSettings
 from realtime.telemetry import Telemetry
 
@@ -62,7 +63,7 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Listen; yields the page's address with the real port. On leaving, sockets close with 1012."""
     app = build_app(gateway, settings, limits, telemetry)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+    runner = Runner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         port = await _listen(runner, settings)
@@ -76,7 +77,7 @@ async def serving(
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: ServerSettings) -> int:
+async def _listen(runner: Runner, settings: ServerSettings) -> int:
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
     except OSError as error:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
-from realtime.errors import GatewayError, InvalidRequest, Unauthorized
+from realtime.errors import GatewayError, InvalidRequest, ParseError, Unauthorized
 from realtime.protocol import json
 from realtime.server.access import BEARER_SUBPROTOCOL, SUBPROTOCOL, Access, offered_protocols
 from realtime.server.identity import NAME
@@ -66,7 +66,11 @@ class Guard:
             return error_response(error)
         except web.HTTPException as error:
             return _http_error(error)
-        except Exception:
+        except web.RequestPayloadError:
+            return error_response(ParseError("Invalid request: the body is not what its headers say"))
+        except Exception as error:
+            if isinstance(error, ConnectionError) and _has_left(request):
+                return request.get(STREAM) or error_response(ParseError("Invalid request: cut short"))
             _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             self._telemetry.call_refused(InternalError.code)
             return _broken_off(request) or error_response(InternalError())
@@ -128,6 +132,11 @@ def _preflight() -> web.Response:
             "Access-Control-Max-Age": "600",
         },
     )
+
+
+def _has_left(request: web.BaseRequest) -> bool:
+    """True when nobody is there to be answered."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def _broken_off(request: web.Request) -> web.StreamResponse | None:

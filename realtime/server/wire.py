@@ -1,0 +1,58 @@
+"""Below the routes: what is no HTTP, or a body that is not what its headers say, is answered in our words.
+
+The library would show the client its own text and the bytes at fault, and log a trace as an error of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from aiohttp import hdrs, http_exceptions, web
+
+from realtime.errors import GatewayError, ParseError
+from realtime.server.guard import error_response
+from realtime.server.identity import NAME
+from realtime.server.refusals import InternalError
+
+_log = logging.getLogger(__name__)
+
+_OF_THE_CLIENT = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
+
+
+class Runner(web.AppRunner):
+    """Runs an application on sockets; its connections are of the kind below."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = _Server  # the library has no other way to name the class of its connections
+        return server
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc)  # logs, and raises when an answer has begun
+        error: GatewayError = InternalError() if status >= 500 else ParseError("Invalid request: not valid HTTP")
+        response = error_response(error)
+        response.headers[hdrs.SERVER] = NAME
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        if isinstance(kw.get("exc_info"), _OF_THE_CLIENT):
+            _log.debug("a client sent what is not valid HTTP")
+        else:
+            super().log_exception(*args, **kw)
