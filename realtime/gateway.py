@@ -13,7 +13,8 @@ from realtime.core import actions as act
 from realtime.core.config import SessionConfig
 from realtime.errors import Draining, StoreError
 from realtime.lanes import Outgoing, Sink
-from realtime.open_threads import OpenThreads, RecordPage, Resumption
+from realtime.library import Library, RecordPage
+from realtime.open_threads import OpenThreads, Resumption
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ThreadId
 from realtime.protocol.realtime_v1 import codec_for
@@ -39,7 +40,7 @@ Connect = Callable[[], Awaitable[MessageLink]]
 
 
 class Gateway:
-    """``threads`` and ``calls`` are what doors use; ``connect`` makes a link to an embedded voice model."""
+    """Doors use ``library``, ``threads`` and ``calls``; ``connect`` makes a link to an embedded voice model."""
 
     def __init__(self, settings: Settings, connect: Connect | None = None) -> None:
         self._settings = settings
@@ -49,6 +50,7 @@ class Gateway:
         self._turns = Turns(self._agent, settings.agent, settings.limits)
         self._draining = False
         self.telemetry = Telemetry()
+        self.library = Library(self._store)
         self.threads = OpenThreads(self._store, settings.limits, self._store_failed)
         self.calls = Calls(
             self.threads,
@@ -176,14 +178,14 @@ class Gateway:
 
     async def steer_turn(self, params: app.TurnSteerParams) -> app.Turn:
         """Steer the running turn; raises ``TurnNotFound``."""
-        await self.threads.get(params.thread_id)
+        await self.library.get(params.thread_id)
         joined = self._turns.steer(params.thread_id, params.text)
         await asyncio.shield(joined.committed)
         return joined.turn
 
     async def interrupt_turn(self, params: app.TurnInterruptParams) -> None:
         """Stop the running turn; raises ``TurnNotFound``."""
-        await self.threads.get(params.thread_id)
+        await self.library.get(params.thread_id)
         self._turns.interrupt(params.thread_id)
 
     # -- what calls are made of ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The threads that something happens on, each with its lane, and what may be read of any thread."""
+"""The threads that something happens on, each with its lane."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from realtime.errors import InvalidRequest, StoreError
+from realtime.errors import StoreError
 from realtime.lanes import Sink, ThreadLane
 from realtime.protocol import appserver as app
-from realtime.protocol.ids import Seq, ThreadId, new_thread_id
-from realtime.protocol.json import JsonObject
+from realtime.protocol.ids import ThreadId
 from realtime.settings import LimitsSettings
-from realtime.threads.export import export
-from realtime.threads.fold import fold
-from realtime.threads.store import ThreadPage, ThreadStore
+from realtime.threads.store import ThreadStore
 
 IDLE_S = 60.0
 """A lane that nobody used for so long is closed; the next use opens it again."""
-PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +27,6 @@ class Resumption:
     reason: str | None
     after: int
     """Records above this number are replayed."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordPage:
-    """Some records, the thread's head, and whether more follow."""
-
-    records: list[app.Record]
-    seq: Seq
-    more: bool
 
 
 @dataclass(slots=True)
@@ -60,67 +47,6 @@ class OpenThreads:
         self._on_failure = on_failure
         self._open: dict[ThreadId, _Open] = {}
         self._group: asyncio.TaskGroup | None = None
-
-    # -- any thread ----------------------------------------------------------------------------------
-
-    async def start(self, params: app.ThreadStartParams) -> app.Thread:
-        """Make a thread."""
-        now = _unix_ms()
-        thread_id = new_thread_id()
-        thread = app.Thread(
-            thread_id, epoch=thread_id[-12:], seq=Seq(0), created_at=now, updated_at=now, name=params.name
-        )
-        await self._store.create(thread)
-        return thread
-
-    async def get(self, thread_id: ThreadId) -> app.Thread:
-        """A thread; raises ``ThreadNotFound``."""
-        return await self._store.thread(thread_id)
-
-    async def read(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
-        """The thread as ``thread/read`` shows it: ``{id, …, items, turns}``."""
-        thread = await self._store.thread(thread_id)
-        folded = fold(await self._all(thread_id))
-        turns = {"turns": folded.turns} if include_turns else {}
-        return {**thread.to_json(), "items": folded.items, **turns}
-
-    async def page(self, params: app.ThreadListParams) -> ThreadPage:
-        """Threads, newest first."""
-        return await self._store.threads(cursor=params.cursor, limit=params.limit, archived=params.archived)
-
-    async def archive(self, thread_id: ThreadId) -> app.Thread:
-        """Put a thread away; it stays readable."""
-        return await self._store.archive(thread_id)
-
-    async def delete(self, thread_id: ThreadId) -> None:
-        """Remove the thread with all its records; whoever runs on it must have ended."""
-        await self._store.thread(thread_id)
-        known = self._open.pop(thread_id, None)
-        if known is not None:
-            await self._shut(known)
-        await self._store.delete(thread_id)
-
-    async def records(self, thread_id: ThreadId, *, after: int, limit: int) -> RecordPage:
-        """Records above ``after``."""
-        records = await self._store.records(thread_id, after=after, limit=limit)
-        thread = await self._store.thread(thread_id)  # read last: the head is never behind the records
-        last = records[-1].seq if records else after
-        return RecordPage(records, thread.seq, more=last < thread.seq)
-
-    async def transcript(self, thread_id: ThreadId, *, form: str) -> str:
-        """The folded thread as ``text``, ``jsonl`` or ``vtt``."""
-        if form not in ("text", "jsonl", "vtt"):
-            raise InvalidRequest("Invalid request: unknown variant: format is text, jsonl or vtt", field="format")
-        await self._store.thread(thread_id)
-        return export(fold(await self._all(thread_id)), form)
-
-    async def _all(self, thread_id: ThreadId) -> list[app.Record]:
-        records: list[app.Record] = []
-        while True:
-            page = await self._store.records(thread_id, after=records[-1].seq if records else 0, limit=PAGE)
-            records += page
-            if len(page) < PAGE:
-                return records
 
     # -- open ones -----------------------------------------------------------------------------------
 
@@ -163,6 +89,14 @@ class OpenThreads:
         """Send the records above ``after`` up to the head, ``thread/replayDone``, then let go what was held."""
         lane = await self.lane(resumption.thread.id)
         await lane.replay(sink, resumption.after, resumption.thread.seq, resumed=resumption.resumed)
+
+    async def delete(self, thread_id: ThreadId) -> None:
+        """Remove the thread with all its records; whoever runs on it must have ended."""
+        await self._store.thread(thread_id)
+        known = self._open.pop(thread_id, None)
+        if known is not None:
+            await self._shut(known)
+        await self._store.delete(thread_id)
 
     # -- life ----------------------------------------------------------------------------------------
 

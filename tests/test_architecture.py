@@ -21,7 +21,7 @@ PACKAGES = ("realtime", "transports", "prompts")
 
 FLOOR_0 = frozenset({"protocol", "errors", "settings", "queues", "telemetry", "prompts"})
 BELOW_GATEWAY = FLOOR_0 | {"core", "transports", "threads", "agents", "lanes", "turns", "session"}
-BELOW_CLI = BELOW_GATEWAY | {"open_threads", "calls", "gateway", "mock", "server"}
+BELOW_CLI = BELOW_GATEWAY | {"library", "open_threads", "calls", "gateway", "mock", "server"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "prompts": frozenset(),
     "errors": frozenset(),
@@ -36,9 +36,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "lanes": FLOOR_0 | {"threads"},
     "turns": FLOOR_0 | {"agents", "lanes"},
     "session": FLOOR_0 | {"core", "transports", "turns", "lanes"},
+    "library": FLOOR_0 | {"threads"},
     "open_threads": FLOOR_0 | {"threads", "lanes"},
     "calls": FLOOR_0 | {"core", "lanes", "turns", "session", "open_threads"},
-    "gateway": BELOW_GATEWAY | {"open_threads", "calls"},
+    "gateway": BELOW_GATEWAY | {"library", "open_threads", "calls"},
     "mock": frozenset({"protocol", "errors", "queues", "transports"}),
     "server": FLOOR_0 | {"gateway"},
     "commands": BELOW_CLI,

@@ -47,7 +47,7 @@ class Method:
 
 
 async def _thread_start(gateway: Gateway, sink: Sink, params: app.ThreadStartParams) -> Answer:
-    thread = await gateway.threads.start(params)
+    thread = await gateway.library.start(params)
     shown: JsonObject = {"thread": thread.to_json()}
 
     async def subscribe() -> None:
@@ -58,16 +58,16 @@ async def _thread_start(gateway: Gateway, sink: Sink, params: app.ThreadStartPar
 
 
 async def _thread_read(gateway: Gateway, sink: Sink, params: app.ThreadReadParams) -> Answer:
-    return Answer({"thread": await gateway.threads.read(params.thread_id, include_turns=params.include_turns)})
+    return Answer({"thread": await gateway.library.read(params.thread_id, include_turns=params.include_turns)})
 
 
 async def _thread_list(gateway: Gateway, sink: Sink, params: app.ThreadListParams) -> Answer:
-    page = await gateway.threads.page(params)
+    page = await gateway.library.page(params)
     return Answer({"data": [thread.to_json() for thread in page.threads], "nextCursor": page.next_cursor})
 
 
 async def _thread_archive(gateway: Gateway, sink: Sink, params: app.ThreadParams) -> Answer:
-    return Answer({"thread": (await gateway.threads.archive(params.thread_id)).to_json()})
+    return Answer({"thread": (await gateway.library.archive(params.thread_id)).to_json()})
 
 
 async def _thread_resume(gateway: Gateway, sink: Sink, params: app.ThreadResumeParams) -> Answer:

@@ -55,18 +55,18 @@ def json_response(value: JsonObject, *, status: int = 200) -> web.Response:
 
 
 async def _create_thread(gateway: Gateway, request: web.Request) -> web.Response:
-    thread = await gateway.threads.start(await _body(request, app.ThreadStartParams))
+    thread = await gateway.library.start(await _body(request, app.ThreadStartParams))
     return json_response({"thread": thread.to_json()}, status=201)
 
 
 async def _list_threads(gateway: Gateway, request: web.Request) -> web.Response:
-    page = await gateway.threads.page(_query(request, app.ThreadListParams))
+    page = await gateway.library.page(_query(request, app.ThreadListParams))
     return json_response({"data": [thread.to_json() for thread in page.threads], "nextCursor": page.next_cursor})
 
 
 async def _read_thread(gateway: Gateway, request: web.Request) -> web.Response:
     params = _query(request, app.ThreadReadParams)
-    return json_response({"thread": await gateway.threads.read(params.thread_id, include_turns=params.include_turns)})
+    return json_response({"thread": await gateway.library.read(params.thread_id, include_turns=params.include_turns)})
 
 
 async def _delete_thread(gateway: Gateway, request: web.Request) -> web.Response:
@@ -76,13 +76,13 @@ async def _delete_thread(gateway: Gateway, request: web.Request) -> web.Response
 
 async def _items(gateway: Gateway, request: web.Request) -> web.Response:
     query = _query(request, ItemsQuery)
-    page = await gateway.threads.records(query.thread_id, after=query.after, limit=query.limit)
+    page = await gateway.library.records(query.thread_id, after=query.after, limit=query.limit)
     return json_response({"data": [record.to_json() for record in page.records], "seq": page.seq, "more": page.more})
 
 
 async def _transcript(gateway: Gateway, request: web.Request) -> web.Response:
     query = _query(request, TranscriptQuery)
-    text = await gateway.threads.transcript(query.thread_id, form=query.format)
+    text = await gateway.library.transcript(query.thread_id, form=query.format)
     return web.Response(text=text, content_type=_MEDIA_TYPES[query.format], charset="utf-8")
 
 
@@ -110,7 +110,7 @@ async def _stop_realtime(gateway: Gateway, request: web.Request) -> web.Response
     """End first and look the thread up afterwards: a store that is down must not keep a call alive."""
     thread_id = _query(request, app.ThreadParams).thread_id
     await gateway.calls.stop(thread_id)
-    await gateway.threads.get(thread_id)
+    await gateway.library.get(thread_id)
     return web.Response(status=204)
 
 

@@ -13,6 +13,7 @@ from realtime.calls import Calls
 from realtime.core.actions import CloseReason
 from realtime.errors import SessionNotFound, ThreadNotFound
 from realtime.gateway import Gateway, Outgoing, RecordPage, Resumption, Sink
+from realtime.library import Library
 from realtime.open_threads import OpenThreads
 from realtime.protocol import appserver as app
 from realtime.protocol import json
@@ -98,38 +99,6 @@ class FakeThreads(OpenThreads):
             raise ThreadNotFound(f"thread not found: {thread_id}")
         return app.Thread(thread_id, "epoch_1", Seq(len(self.logs[thread_id])), 1, 1)
 
-    async def start(self, params: app.ThreadStartParams) -> app.Thread:
-        await self.journal.wait("start_thread", params)
-        return self.found(self.make())
-
-    async def get(self, thread_id: ThreadId) -> app.Thread:
-        await self.journal.wait("thread", thread_id)
-        return self.found(thread_id)
-
-    async def read(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
-        await self.journal.wait("read_thread", (thread_id, include_turns))
-        return {**self.found(thread_id).to_json(), "items": [], "turns": []}
-
-    async def page(self, params: app.ThreadListParams) -> ThreadPage:
-        await self.journal.wait("list_threads", params)
-        return ThreadPage([self.found(thread_id) for thread_id in self.logs][: params.limit], None)
-
-    async def archive(self, thread_id: ThreadId) -> app.Thread:
-        await self.journal.wait("archive_thread", thread_id)
-        return self.found(thread_id)
-
-    async def records(self, thread_id: ThreadId, *, after: int, limit: int) -> RecordPage:
-        await self.journal.wait("records", (thread_id, after, limit))
-        self.found(thread_id)
-        log = self.logs[thread_id]
-        shown = log[after : after + limit]
-        return RecordPage(shown, Seq(len(log)), after + len(shown) < len(log))
-
-    async def transcript(self, thread_id: ThreadId, *, form: str) -> str:
-        await self.journal.wait("transcript", (thread_id, form))
-        self.found(thread_id)
-        return f"as {form}\n"
-
     async def subscribe(self, thread_id: ThreadId, sink: Sink) -> None:
         await self.journal.wait("subscribe", thread_id)
         self.found(thread_id)
@@ -161,6 +130,46 @@ class FakeThreads(OpenThreads):
         for record in self.logs[thread.id][thread.seq :]:
             sink.notify(_outgoing(record))
         self.sinks.setdefault(thread.id, []).append(sink)
+
+
+class FakeLibrary(Library):
+    """What may be read of the fake's threads."""
+
+    def __init__(self, journal: Journal, threads: FakeThreads) -> None:
+        self.journal = journal
+        self.known = threads
+
+    async def start(self, params: app.ThreadStartParams) -> app.Thread:
+        await self.journal.wait("start_thread", params)
+        return self.known.found(self.known.make())
+
+    async def get(self, thread_id: ThreadId) -> app.Thread:
+        await self.journal.wait("thread", thread_id)
+        return self.known.found(thread_id)
+
+    async def read(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
+        await self.journal.wait("read_thread", (thread_id, include_turns))
+        return {**self.known.found(thread_id).to_json(), "items": [], "turns": []}
+
+    async def page(self, params: app.ThreadListParams) -> ThreadPage:
+        await self.journal.wait("list_threads", params)
+        return ThreadPage([self.known.found(thread_id) for thread_id in self.known.logs][: params.limit], None)
+
+    async def archive(self, thread_id: ThreadId) -> app.Thread:
+        await self.journal.wait("archive_thread", thread_id)
+        return self.known.found(thread_id)
+
+    async def records(self, thread_id: ThreadId, *, after: int, limit: int) -> RecordPage:
+        await self.journal.wait("records", (thread_id, after, limit))
+        self.known.found(thread_id)
+        log = self.known.logs[thread_id]
+        shown = log[after : after + limit]
+        return RecordPage(shown, Seq(len(log)), after + len(shown) < len(log))
+
+    async def transcript(self, thread_id: ThreadId, *, form: str) -> str:
+        await self.journal.wait("transcript", (thread_id, form))
+        self.known.found(thread_id)
+        return f"as {form}\n"
 
 
 class FakeCalls(Calls):
@@ -204,6 +213,7 @@ class FakeGateway(Gateway):
         self.journal = Journal()
         self.fake_threads = FakeThreads(self.journal)
         self.fake_calls = FakeCalls(self.journal, self.fake_threads)
+        self.library = FakeLibrary(self.journal, self.fake_threads)
         self.threads = self.fake_threads
         self.calls = self.fake_calls
         self.gone: list[Sink] = []
