@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, insert, update
+from sqlalchemy import Connection, bindparam, false, insert, select, update
 
 from realtime.errors import LocalProtocolError, ThreadNotFound
 from realtime.protocol import json
@@ -86,19 +86,17 @@ class Commits:
     def _store_waiting(self, connection: Connection) -> None:
         """The transaction, on the database's thread: what waits when it has begun goes in."""
         self._group = group = self._take()
+        heads = _heads(connection, {append.thread_id for append in group})
         rows: list[dict[str, Any]] = []
-        # In the order of ids, so that two nodes never wait for each other's rows.
-        for thread_id in sorted({append.thread_id for append in group}):
-            appends = [append for append in group if append.thread_id == thread_id]
-            count = sum(len(append.drafts) for append in appends)
-            values = {"of_thread": thread_id, "count": count, "now": self._clock_ms()}
-            head = connection.execute(_ADVANCE, values).scalar_one_or_none()
-            if head is None:
-                for append in appends:
-                    append.absent = True
+        for append in group:
+            if append.thread_id in heads:
+                rows += _number(append, heads)
             else:
-                rows.extend(_number(appends, head - count))
+                append.absent = True
         if rows:
+            now = self._clock_ms()
+            moved = [{"of_thread": thread_id, "new_head": head, "now": now} for thread_id, head in heads.items()]
+            connection.execute(_ADVANCE, moved)
             _insert(connection, rows)
 
     def _take(self) -> list[_Append]:
@@ -124,15 +122,22 @@ def _encode(draft: Draft) -> str:
         raise LocalProtocolError("a record cannot be written as JSON") from None
 
 
-def _number(appends: list[_Append], head: int) -> list[dict[str, Any]]:
-    """Rows of one thread's appends, numbered from ``head`` + 1; each append learns its records."""
+def _heads(connection: Connection, thread_ids: set[ThreadId]) -> dict[str, int]:
+    """Heads of the threads that are there, which nobody else can move before the transaction ends."""
+    # In the order of ids, so that two nodes never wait for each other's rows.
+    query = select(schema.threads.c.id, schema.threads.c.head).where(schema.threads.c.id.in_(thread_ids))
+    rows = connection.execute(query.order_by(schema.threads.c.id).with_for_update())
+    return {row.id: row.head for row in rows}
+
+
+def _number(append: _Append, heads: dict[str, int]) -> list[dict[str, Any]]:
+    """Rows of an append, which learns its records; its thread's head moves on."""
     rows: list[dict[str, Any]] = []
-    for append in appends:
-        for draft, body in zip(append.drafts, append.bodies, strict=True):
-            head += 1
-            append.stored.append(record(append.thread_id, head, draft.method, draft.key, draft.body))
-            row = {"thread_id": append.thread_id, "seq": head, "method": draft.method, "key": draft.key}
-            rows.append({**row, "body": body, "open": draft.method.endswith("/started")})
+    for head, (draft, body) in enumerate(zip(append.drafts, append.bodies, strict=True), heads[append.thread_id] + 1):
+        append.stored.append(record(append.thread_id, head, draft.method, draft.key, draft.body))
+        row = {"thread_id": append.thread_id, "seq": head, "method": draft.method, "key": draft.key}
+        rows.append({**row, "body": body, "open": draft.method.endswith("/started")})
+    heads[append.thread_id] += len(rows)
     return rows
 
 
@@ -154,8 +159,7 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
 _ADVANCE = (
     update(schema.threads)
     .where(schema.threads.c.id == bindparam("of_thread"))
-    .values(head=schema.threads.c.head + bindparam("count"), updated_at=bindparam("now"))
-    .returning(schema.threads.c.head)
+    .values(head=bindparam("new_head"), updated_at=bindparam("now"))
 )
 _CLOSE = (
     update(schema.records)
