@@ -9,14 +9,11 @@ from realtime.core.config import SessionConfig
 from realtime.errors import UpstreamClosed, UpstreamConnectFailed, UpstreamError, UpstreamRejected
 from realtime.protocol.realtime import ServerEvent
 from realtime.protocol.realtime_v1 import Codec, codec_for
+from realtime.session.blotter import Blotter
 from realtime.settings import UpstreamSettings
 from transports import websocket
 from transports.errors import ConnectFailed, LinkClosed
 from transports.link import MessageLink
-
-REDACTED = "[redacted]"
-SECRET_CHARS = 16
-"""A shorter key is a placeholder (``none``, ``test``): blotting it out would blot out words of the talk."""
 
 
 class UpstreamConnection:
@@ -24,7 +21,7 @@ class UpstreamConnection:
 
     def __init__(self, link: MessageLink, codec: Codec, key: str | None = None) -> None:
         self._link = link
-        self._key = key if key and len(key) >= SECRET_CHARS else None
+        self._blotter = Blotter(key)
         self.codec = codec
 
     async def send(self, text: str) -> None:
@@ -40,9 +37,7 @@ class UpstreamConnection:
             text = await self._link.receive()
         except LinkClosed as error:
             raise closed(error) from None
-        if isinstance(text, str) and self._key is not None and self._key in text:
-            text = text.replace(self._key, REDACTED)
-        return self.codec.decode(text)
+        return self.codec.decode(self._blotter.blot(text))
 
     async def close(self) -> None:
         """End the connection with a close handshake."""

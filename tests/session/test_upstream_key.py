@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from realtime.protocol.realtime import OutputTextDelta
 from realtime.protocol.realtime_v1 import codec_for
-from realtime.session.upstream import REDACTED, UpstreamConnection
+from realtime.session.blotter import REDACTED
+from realtime.session.upstream import UpstreamConnection
 from transports.link import memory_pair
 
 
