@@ -40,6 +40,7 @@ class Answer:
         self._cuts: dict[ItemId, Cut] = {}
         self._silenced: ResponseId | None = None
         self._finished_items = 0
+        self._open_calls: set[ItemId] = set()
         self._cut_number = 0
 
     # -- responses ---------------------------------------------------------------------------
@@ -49,6 +50,7 @@ class Answer:
         if event.response.is_out_of_band:
             return
         self._finished_items = 0
+        self._open_calls.clear()
         ours = is_ours(event.response.metadata)
         self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
 
@@ -94,6 +96,16 @@ class Answer:
             return
         call.history.place(item_id, after=previous)
         call.record(call.items.begin(self._item(item_id, "", previous)))
+
+    def begin_call(self, item_id: ItemId) -> None:
+        """A function call of the active response is on its way."""
+        self._open_calls.add(item_id)
+
+    def finish_call(self, item_id: ItemId | None) -> None:
+        """It is complete."""
+        if item_id is not None:
+            self._open_calls.discard(item_id)
+        self._finished_items += 1
 
     def text_delta(self, event: OutputTextDelta) -> None:
         """Some words of the answer."""
@@ -188,14 +200,18 @@ class Answer:
             self._apply(cut)
 
     def cut_off(self) -> bool:
-        """The connection is gone. True when an answer was cut short that ought to be given again."""
+        """The connection is gone. True when an answer was cut short, or did not begin, that ought to be given again."""
         call = self._call
+        cut_short = bool(self._open_calls)
+        self._open_calls.clear()
         for item in call.items.open_items():
             if item.type == "assistantMessage":
                 self.finish(item.id, "interrupted")
+                cut_short = True
         call.playback.retire()
         self._silenced = None
-        return self._finished_items == 0
+        # Nothing to answer: what voice detection had begun to answer was lost before its words came.
+        return cut_short or (self._finished_items == 0 and call.history.unanswered)
 
     def _apply(self, cut: Cut) -> None:
         call = self._call

@@ -216,7 +216,9 @@ class Conversation:
             return
         if not self._is_of_own_tool(item):
             call.notify("itemAdded", {"item": item.model_dump(mode="json", exclude_unset=True)})
-        if item.type == "message" and item.id is not None:
+        if item.type == "function_call" and item.id is not None and call.responses.running:
+            self._answer.begin_call(item.id)
+        elif item.type == "message" and item.id is not None:
             if item.role == "assistant" and call.responses.running:
                 self._answer.begin(item.id, event.previous_item_id)
             elif event.previous_item_id is not None:
@@ -227,6 +229,7 @@ class Conversation:
         if item.id in self._call.replayed:
             return
         if item.type == "function_call":
+            self._answer.finish_call(item.id)
             self._delegation.called(item)
         elif item.type == "message" and item.role == "assistant" and item.id is not None:
             self._answer.finish(item.id, "interrupted" if item.status == "incomplete" else "completed", item.text())

@@ -48,6 +48,13 @@ class History:
     def __contains__(self, item_id: ItemId) -> bool:
         return item_id in self._bodies
 
+    @property
+    def unanswered(self) -> bool:
+        """True when it ends with words, or a result, that no answer has followed."""
+        told = (body for key in reversed(self._order) if (body := self._bodies[key]) is not None)
+        last = next(told, {})
+        return last.get("role") == "user" or bool(last.get("output"))
+
     def replay(self) -> list[JsonObject]:
         """The newest items within the bounds, oldest first."""
         chosen: list[JsonObject] = []

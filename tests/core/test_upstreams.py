@@ -159,6 +159,7 @@ def test_a_second_upstream_is_prepared_before_the_limit_and_taken_in_a_quiet_mom
 
 def test_the_switch_is_forced_just_before_the_limit() -> None:
     driver = Driver(session_limit_s=3600.0, response_s=1e9)
+    driver.apply(act.AppendText("go on"))
     driver.receive("response.created", response={"id": "r1"})
     driver.tick(3600 * 0.86)
     driver.apply(act.UpstreamOpened(2))
