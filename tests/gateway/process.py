@@ -36,6 +36,11 @@ class Serve:
     flags: Sequence[str] = ()
     before: Sequence[str] = ()
 
+    @property
+    def log(self) -> Path:
+        """What it writes to stderr, of all starts."""
+        return self.data / "gateway.log"
+
     def command(self) -> list[str]:
         """The command line."""
         serve = [sys.executable, "-m", "realtime", "serve", "--port", "0", "--data", str(self.data)]
@@ -94,12 +99,8 @@ class GatewayProcess:
 
 async def start(serve: Serve) -> GatewayProcess:
     """Start a gateway and wait until it is ready; whoever calls ends it. Raises ``NotReadyError``."""
-    serve.data.mkdir(parents=True, exist_ok=True)
-    log = serve.data / "gateway.log"
-    with log.open("ab") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *serve.command(), stdout=PIPE, stderr=errors, env=serve.variables()
-        )
+    process = await _spawn(serve)
+    log = serve.log
     try:
         async with asyncio.timeout(START_S):
             line = await _first_line(process)
@@ -124,6 +125,23 @@ async def serving(serve: Serve) -> AsyncIterator[GatewayProcess]:
             await gateway.stop()
         finally:
             await gateway.kill()
+
+
+async def start_and_kill(serve: Serve, after_s: float) -> None:
+    """Start a gateway and kill it after so many seconds, be it ready or not."""
+    process = await _spawn(serve)
+    try:
+        async with asyncio.timeout(after_s):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+    await process.wait()
+
+
+async def _spawn(serve: Serve) -> Process:
+    serve.data.mkdir(parents=True, exist_ok=True)
+    with serve.log.open("ab") as errors:
+        return await asyncio.create_subprocess_exec(*serve.command(), stdout=PIPE, stderr=errors, env=serve.variables())
 
 
 async def _first_line(process: Process) -> str:

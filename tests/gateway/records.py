@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,7 @@ async def fetch(http: aiohttp.ClientSession, url: str, thread: str, after: int =
 
 def read(database: Path, thread: str) -> list[JsonObject]:
     """A thread's records, from the file that no gateway holds open."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         rows = connection.execute(
             "SELECT seq, method, body FROM records WHERE thread_id = ? ORDER BY seq", (json.dumps(thread),)

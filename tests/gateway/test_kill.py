@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.process import Serve, start
+from tests.gateway.process import Serve, start, start_and_kill
 from tests.gateway.records import Log, fetch, read
 from tests.gateway.rpc_client import JsonObject
 from tests.gateway.witness import TIMER
@@ -26,6 +26,8 @@ SEED = 20261122
 TALKS = 2
 WORKS = 1
 LINE_S = 90.0
+KILLED_STARTS = 0.2
+"""The share of starts that are killed as well, at a random moment, before one may come to its end."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Figures:
     """What a run of kills has come to."""
 
     rounds: int = 0
+    killed_starts: int = 0
     acknowledged: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     notes: int = 0
@@ -42,7 +45,8 @@ class Figures:
     def __str__(self) -> str:
         rate = self.acknowledged.total() / self.seconds
         return (
-            f"{self.rounds} kills (seed {SEED}): {self.acknowledged.total()} records acknowledged, {rate:.0f} a second "
+            f"{self.rounds} kills, and {self.killed_starts} of starts (seed {SEED}): "
+            f"{self.acknowledged.total()} records acknowledged, {rate:.0f} a second "
             f"on {len(self.acknowledged)} threads, {self.notes} notes checked, {self.missing} missing; "
             f"closed as interrupted: {dict(self.interrupted)}"
         )
@@ -115,6 +119,9 @@ class Killing:
                 await asyncio.sleep(self._random.uniform(0.0, 0.8))  # the random moment
                 await gateway.kill()
                 notes = await watcher.end(self.figures)
+                if self._random.random() < KILLED_STARTS:
+                    await start_and_kill(self._serve, self._random.uniform(0.3, 1.2))
+                    self.figures.killed_starts += 1
                 gateway = await start(self._serve)
                 for thread in threads:
                     await self._compare(gateway.url, thread, notes)
