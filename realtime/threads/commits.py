@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, insert, select, update
 
-from realtime.errors import LocalProtocolError, ThreadNotFound
+from realtime.errors import LocalProtocolError, StoreError, ThreadNotFound
 from realtime.protocol import json
 from realtime.protocol.appserver import Draft, Record
 from realtime.protocol.ids import Seq, ThreadId
@@ -69,15 +69,21 @@ class Commits:
     def _start(self) -> None:
         if self._running or not self._waiting:
             return
+        try:
+            transaction = self._database.start(self._store_waiting)
+        except StoreError as closed:
+            while group := self._take():
+                for append in group:
+                    append.settle(closed)
+            return
         self._running = True
-        self._database.start(self._store_waiting).add_done_callback(self._ended)
+        transaction.add_done_callback(self._ended)
 
     def _ended(self, transaction: asyncio.Future[None]) -> None:
         error = transaction.exception()
         group, self._group = self._group, []
-        if error is not None and not isinstance(error, Locked):
-            # It may have failed before it took anybody along: whoever waits would fail the same way.
-            group += self._take()
+        if error is not None and not group and not isinstance(error, Locked):
+            group = self._take()  # it failed before it took anybody along: whoever waits would fail the same way
         for append in group:
             append.settle(error)
         self._running = False
@@ -86,6 +92,8 @@ class Commits:
     def _store_waiting(self, connection: Connection) -> None:
         """The transaction, on the database's thread: what waits when it has begun goes in."""
         self._group = group = self._take()
+        if not group:
+            return  # all who waited have left
         heads = _heads(connection, {append.thread_id for append in group})
         rows: list[dict[str, Any]] = []
         for append in group:

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,18 +16,16 @@ from tests.needs import find_tool
 
 
 class Cluster:
-    """Makes databases."""
+    """A server with one database."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self._folder = folder
         self._programs = programs
-        self._numbers = count(1)
 
-    def database(self) -> str:
-        """The address of a new, empty database."""
-        name = f"voxgate{next(self._numbers)}"
-        self.run("createdb", "--host", str(self._folder), "--username", "postgres", name)
-        return f"postgresql://postgres@/{name}?host={quote(str(self._folder))}"
+    def empty_database(self) -> str:
+        """The address of the database, which holds nothing any more; nobody may be using it."""
+        self._sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return f"postgresql://postgres@/postgres?host={quote(str(self._folder))}"
 
     def start(self) -> None:
         """Start the server; no port is opened, and nothing is worth a flush in a test."""
@@ -47,6 +44,7 @@ class Cluster:
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             user=user,
             group=None if user is None else pwd.getpwnam(user).pw_gid,
             extra_groups=None if user is None else [],
@@ -54,6 +52,10 @@ class Cluster:
             env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
             timeout=60,
         )
+
+    def _sql(self, statement: str) -> None:
+        where = ("--host", str(self._folder), "--username", "postgres")
+        self.run("psql", *where, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", statement)
 
     def _control(self, *arguments: str) -> None:
         self.run("pg_ctl", "--silent", "--wait", "--pgdata", str(self._folder / "data"), *arguments)

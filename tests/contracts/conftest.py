@@ -23,7 +23,13 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/voxgate.db"
     running: Cluster = request.getfixturevalue("cluster")
-    return running.database()
+    return running.empty_database()
+
+
+@pytest.fixture
+def postgresql_url(cluster: Cluster) -> str:
+    """The address of an empty PostgreSQL store; the test is marked ``needs("postgres")``."""
+    return cluster.empty_database()
 
 
 @pytest.fixture

@@ -336,3 +336,21 @@ async def test_closing_waits_for_what_is_being_stored(store_url: str, store: Sql
     await again.open()
     assert await again.records(thread.id) == stored
     await again.close()
+
+
+async def test_what_still_waits_when_it_closes_is_refused_or_stored(store_url: str, store: SqlThreadStore) -> None:
+    thread = new_thread()
+    await store.create(thread)
+    first = asyncio.create_task(store.append(thread.id, [said("a")]))
+    await asyncio.sleep(0)  # it has asked
+    behind = [asyncio.create_task(store.append(thread.id, [said(f"b{n}")])) for n in range(3)]
+    await asyncio.sleep(0)  # they wait for the first, or go with it
+    await store.close()
+    outcomes = await asyncio.gather(first, *behind, return_exceptions=True)
+    stored = [record.key for outcome in outcomes if isinstance(outcome, list) for record in outcome]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, StoreError)]
+    assert len(stored) + len(refused) == 4
+    again = SqlThreadStore(store_url)
+    await again.open()
+    assert [record.key for record in await again.records(thread.id)] == stored
+    await again.close()

@@ -20,7 +20,8 @@ from realtime.errors import ConfigurationError, StoreError
 from realtime.threads.sql import SqlThreadStore
 from tests.threads.drafts import begun, new_thread, said
 
-TIMEOUT_S = 0.6
+TIMEOUT_S = 1.0
+"""For what is expected to take too long."""
 
 
 @pytest.fixture
@@ -30,6 +31,14 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[SqlThreadStore]:
+    opened = SqlThreadStore(f"sqlite:///{path}")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def hasty_store(path: Path) -> AsyncIterator[SqlThreadStore]:
     opened = SqlThreadStore(f"sqlite:///{path}", timeout_s=TIMEOUT_S)
     await opened.open()
     yield opened
@@ -64,7 +73,8 @@ async def test_every_commit_is_flushed(path: Path, store: SqlThreadStore) -> Non
     assert settings == ["wal", 2, 1]
 
 
-async def test_a_locked_file_refuses_writes_in_time_and_gives_reads(path: Path, store: SqlThreadStore) -> None:
+async def test_a_locked_file_refuses_writes_in_time_and_gives_reads(path: Path, hasty_store: SqlThreadStore) -> None:
+    store = hasty_store
     thread = new_thread()
     await store.create(thread)
     stored = await store.append(thread.id, [said("a")])
@@ -79,7 +89,7 @@ async def test_a_locked_file_refuses_writes_in_time_and_gives_reads(path: Path, 
             with pytest.raises(StoreError, match="locked") as failed:
                 await task
             assert failed.value.retryable
-        assert loop.time() - begin < 3 * TIMEOUT_S, "each waits its own time, not one after the other"
+        assert loop.time() - begin < 5 * TIMEOUT_S, "they wait together, not one after the other"
     assert [record.seq for record in await store.append(thread.id, [said("d")])] == [2]
     assert [record.key for record in await store.records(thread.id)] == ["a", "d"]
 
