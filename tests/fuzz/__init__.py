@@ -1,0 +1,1 @@
+"""Bad input from both sides: the gateway between hostile clients and a hostile voice model."""
