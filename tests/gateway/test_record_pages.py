@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from realtime.open_threads import OpenThreads
+from realtime.library import Library
 from realtime.protocol.appserver import Draft, Record, Thread, ThreadStartParams
 from realtime.protocol.ids import ThreadId
-from realtime.settings import LimitsSettings
 from realtime.threads.sql import SqlThreadStore
 
 
@@ -41,11 +40,11 @@ async def store(tmp_path: Path) -> AsyncIterator[GrowingStore]:
 
 
 async def test_the_head_of_a_page_is_never_behind_its_records(store: GrowingStore) -> None:
-    threads = OpenThreads(store, LimitsSettings(), lambda thread_id, error: None)
-    thread = await threads.start(ThreadStartParams())
+    library = Library(store)
+    thread = await library.start(ThreadStartParams())
     after = 0
     for _ in range(5):
-        page = await threads.records(thread.id, after=after, limit=200)
+        page = await library.records(thread.id, after=after, limit=200)
         assert [record.seq for record in page.records] == list(range(after + 1, after + len(page.records) + 1))
         after += len(page.records)
         assert page.seq >= after
