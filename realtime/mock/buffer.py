@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from realtime.mock.configuration import TurnDetection
 from realtime.mock.refusal import Refused
-from realtime.mock.session import TurnDetection
-from realtime.mock.sound import decode_audio
-from realtime.mock.speech.contracts import BYTES_PER_MS, Voice, VoiceDetector
+from realtime.mock.schema import wrong_value
+from realtime.mock.sound import PCM, AudioFormat, decode_audio
+from realtime.mock.speech.contracts import Voice, VoiceDetector
 
 _LEAST_COMMIT_MS = 100
 _KEPT_SILENCE_MS = 30_000
-_SLICE = 100 * BYTES_PER_MS
+MOST_MS = 30 * 60 * 1000
+"""What the buffer holds at most."""
+_SLICE_MS = 100
 """A turn ends within this much audio after its end was found, however long one append is."""
 
 
@@ -24,10 +27,10 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The speech ended at ``audio_end_ms``; ``pcm`` is the audio of the turn."""
+    """The speech ended at ``audio_end_ms``; ``sound`` is the audio of the turn, in the buffer's format."""
 
     audio_end_ms: int
-    pcm: bytes
+    sound: bytes
 
 
 class InputBuffer:
@@ -36,7 +39,8 @@ class InputBuffer:
     def __init__(self, detector: VoiceDetector) -> None:
         self._detector = detector
         self._detection: TurnDetection | None = None
-        self._pcm = bytearray()
+        self.format: AudioFormat = PCM
+        self._sound = bytearray()
         self._origin = 0
         """Bytes of the session that lie before the buffer."""
         self._fed = 0
@@ -50,10 +54,17 @@ class InputBuffer:
     @property
     def audio_ms(self) -> int:
         """Length of what is buffered."""
-        return len(self._pcm) // BYTES_PER_MS
+        return self.format.duration_ms(self._sound)
 
-    def configure(self, detection: TurnDetection | None) -> None:
-        """Take over the session's turn detection; None ends it, together with a turn that it began."""
+    @property
+    def written_ms(self) -> int:
+        """Length of all audio of the session."""
+        return self._written // self.format.bytes_per_ms
+
+    def configure(self, detection: TurnDetection | None, sound_format: AudioFormat) -> None:
+        """Take over the session's format and turn detection; None ends a turn that detection began."""
+        if sound_format is not self.format:
+            self._reformat(sound_format)
         if detection is None or self._detection is None:
             self._start_ms = None
             self._detector.reset()
@@ -62,16 +73,21 @@ class InputBuffer:
             self._detector.configure(threshold=detection.threshold, silence_ms=detection.silence_ms)
 
     def append(self, audio: str) -> list[SpeechStarted | SpeechStopped]:
-        """Take base64 of PCM16; returns what the voice detection found in it."""
-        self._pcm += decode_audio(audio, "audio")
+        """Take base64 of the format; returns what the voice detection found in it."""
+        data = decode_audio(audio, "audio")
+        if len(self._sound) + len(data) > MOST_MS * self.format.bytes_per_ms:
+            message = f"Invalid 'audio': the input audio buffer holds {MOST_MS // 60_000} minutes and is full."
+            raise wrong_value("audio", message)
+        self._sound += data
         found: list[SpeechStarted | SpeechStopped] = []
-        while (size := min(_SLICE, (self._written - self._fed) // 2 * 2)) > 0:
+        sample = self.format.sample_bytes
+        while (size := min(_SLICE_MS * self.format.bytes_per_ms, (self._written - self._fed) // sample * sample)) > 0:
             start = self._fed - self._origin
             self._fed += size
-            for change in self._detector.feed(bytes(self._pcm[start : start + size])):
+            for change in self._detector.feed(self.format.loudness(bytes(self._sound[start : start + size]))):
                 found += self._follow(change)
         if self._detection is not None and self._start_ms is None:
-            self._forget(self._fed - _KEPT_SILENCE_MS * BYTES_PER_MS)
+            self._forget(self._fed - _KEPT_SILENCE_MS * self.format.bytes_per_ms)
         return found
 
     def commit(self) -> bytes:
@@ -80,12 +96,17 @@ class InputBuffer:
             raise Refused(
                 "input_audio_buffer_commit_empty",
                 "Error committing input audio buffer: buffer too small. Expected at least "
-                f"{_LEAST_COMMIT_MS}ms of audio, but buffer only has {len(self._pcm) / BYTES_PER_MS:.2f}ms of audio.",
+                f"{_LEAST_COMMIT_MS}ms of audio, but buffer only has "
+                f"{len(self._sound) / self.format.bytes_per_ms:.2f}ms of audio.",
             )
-        start = 0 if self._start_ms is None else self._start_ms * BYTES_PER_MS - self._origin
-        pcm = bytes(self._pcm[start:])
+        return self.take(self._start_ms)
+
+    def take(self, start_ms: int | None = None) -> bytes:
+        """Hand over what is there from ``start_ms`` on, however little."""
+        start = 0 if start_ms is None else start_ms * self.format.bytes_per_ms - self._origin
+        sound = bytes(self._sound[max(0, start) :])
         self.clear()
-        return pcm
+        return sound
 
     def clear(self) -> None:
         """Forget what is buffered, and that someone is speaking."""
@@ -95,25 +116,34 @@ class InputBuffer:
 
     @property
     def _written(self) -> int:
-        return self._origin + len(self._pcm)
+        return self._origin + len(self._sound)
+
+    def _reformat(self, wanted: AudioFormat) -> None:
+        """What is buffered is turned into the new format; offsets go on in milliseconds."""
+        old, self.format = self.format, wanted
+        whole = len(self._sound) // old.sample_bytes * old.sample_bytes
+        self._sound = bytearray(wanted.from_pcm(old.to_pcm(bytes(self._sound[:whole]))))
+        self._origin = self._origin // old.bytes_per_ms * wanted.bytes_per_ms
+        self._fed = self._written
 
     def _follow(self, change: Voice) -> list[SpeechStarted | SpeechStopped]:
         if self._detection is None:
             return []
+        scale = self.format.bytes_per_ms
         if change.change == "started":
-            first_ms = -(-self._origin // BYTES_PER_MS)
+            first_ms = -(-self._origin // scale)
             self._start_ms = max(first_ms, change.at_ms - self._detection.prefix_ms)
             return [SpeechStarted(self._start_ms)]
         if self._start_ms is None:
             return []
-        pcm = bytes(self._pcm[self._start_ms * BYTES_PER_MS - self._origin : self._fed - self._origin])
+        sound = bytes(self._sound[self._start_ms * scale - self._origin : self._fed - self._origin])
         self._start_ms = None
         self._forget(self._fed)
-        return [SpeechStopped(change.at_ms, pcm)]
+        return [SpeechStopped(change.at_ms, sound)]
 
     def _forget(self, until: int) -> None:
         """Drop the bytes of the session before ``until``."""
-        count = max(0, min(until - self._origin, len(self._pcm)))
-        del self._pcm[:count]
+        count = max(0, min(until - self._origin, len(self._sound)))
+        del self._sound[:count]
         self._origin += count
         self._fed = max(self._fed, self._origin)

@@ -1,72 +1,12 @@
-"""The items of a conversation: their order, and what a client may do to them."""
+"""The items of a conversation: their order, and how a script sees them."""
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass, field
-
+from realtime.mock.item import Item
 from realtime.mock.refusal import Refused
 from realtime.mock.reply import Line
 from realtime.mock.schema import wrong_value
-from realtime.mock.sound import decode_audio
-from realtime.mock.speech.contracts import BYTES_PER_MS
 from realtime.protocol.json import JsonObject
-
-
-@dataclass(slots=True)
-class Item:
-    """One item. ``body`` is its wire form without audio; ``pcm`` the audio of its first content part.
-
-    ``heard`` is what the model understood of a spoken turn, whether or not the client is told; ``fresh``
-    means that no response has answered the item; a ``truncated`` one grows no more.
-    """
-
-    body: JsonObject
-    pcm: bytearray = field(default_factory=bytearray)
-    heard: str = ""
-    fresh: bool = True
-    truncated: bool = False
-
-    @property
-    def id(self) -> str:
-        """The item's id."""
-        return str(self.body["id"])
-
-    @property
-    def kind(self) -> str:
-        """The item's type."""
-        return str(self.body["type"])
-
-    @property
-    def role(self) -> str | None:
-        """The role of a message."""
-        return self.body.get("role")
-
-    @property
-    def is_answer(self) -> bool:
-        """Something that the model said or called."""
-        return self.role == "assistant" or self.kind == "function_call"
-
-    @property
-    def audio_ms(self) -> int:
-        """Length of its audio."""
-        return len(self.pcm) // BYTES_PER_MS
-
-    @property
-    def words(self) -> str:
-        """All text of a message."""
-        parts = (part.get("text") or part.get("transcript") or "" for part in self.body.get("content", ()))
-        return self.heard or " ".join(part for part in parts if part)
-
-    def wire(self, *, audio: bool = False) -> JsonObject:
-        """The item as events show it; the audio only where it is asked for."""
-        body = dict(self.body)
-        if "content" in body:
-            body["content"] = [dict(part) for part in body["content"]]
-            if audio and self.pcm:
-                sound = next(part for part in body["content"] if part["type"] in ("input_audio", "output_audio"))
-                sound["audio"] = base64.b64encode(self.pcm).decode()
-        return body
 
 
 class Conversation:
@@ -145,42 +85,6 @@ class Conversation:
         if call_id not in calls:
             message = f"Tool call ID '{call_id}' not found in conversation."
             raise Refused("invalid_tool_call_id", message, param="item.call_id")
-
-
-def truncate(item: Item, content_index: int, audio_end_ms: int) -> None:
-    """Cut what the model said to what was heard of it; its transcript goes."""
-    part = item.body["content"][0] if item.role == "assistant" and item.body["content"] else {}
-    if part.get("type") != "output_audio" or not (item.pcm or item.truncated):
-        raise wrong_value("item_id", "Only model output audio messages can be truncated.")
-    if content_index != 0:
-        raise wrong_value("content_index", f"Invalid 'content_index': the item has no content part {content_index}.")
-    if audio_end_ms > item.audio_ms:
-        message = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"
-        raise wrong_value("audio_end_ms", message)
-    item.truncated = True
-    del item.pcm[audio_end_ms * BYTES_PER_MS :]
-    part.pop("transcript", None)
-
-
-def new_item(item_id: str, given: JsonObject) -> Item:
-    """An item of a client's wire form, already checked for shape; raises ``Refused`` for audio that is none."""
-    body = {"id": item_id, "object": "realtime.item", "status": "completed"}
-    item = Item(body | {name: value for name, value in given.items() if value is not None})
-    if item.kind != "message":
-        return item
-    parts = [{name: value for name, value in part.items() if value is not None} for part in given["content"]]
-    for index, part in enumerate(parts):
-        if part["type"] == "input_audio":
-            item.pcm = bytearray(decode_audio(part.pop("audio"), f"item.content[{index}].audio"))
-    item.body["content"] = parts
-    return item
-
-
-def age(items: list[Item]) -> None:
-    """What stands before the last thing that the model said or called has been answered."""
-    last = max((index for index, item in enumerate(items) if item.is_answer), default=-1)
-    for item in items[: last + 1]:
-        item.fresh = False
 
 
 def lines(items: list[Item]) -> tuple[Line, ...]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from realtime.mock.conversation import Item, lines
+from realtime.mock.configuration import check_choice
+from realtime.mock.conversation import lines
+from realtime.mock.item import Item
 from realtime.mock.refusal import Refused
 from realtime.mock.reply import Context
-from realtime.mock.tokens import MOST_OUTPUT_TOKENS
+from realtime.mock.sound import FORMATS, AudioFormat
+from realtime.mock.speech.contracts import SAMPLE_RATE
+from realtime.mock.tokens import MOST_OUTPUT_TOKENS, instruction_tokens
 from realtime.protocol.json import JsonObject
 
 _METADATA_PAIRS = 16
@@ -28,6 +32,7 @@ class Plan:
     max_output_tokens: int | str
     conversation: bool
     metadata: dict[str, str] | None = None
+    instruction_tokens: int = 0
     tools: dict[str, JsonObject] = field(default_factory=dict)
     forced: str | None = None
 
@@ -36,23 +41,34 @@ class Plan:
         """The limit as a number."""
         return MOST_OUTPUT_TOKENS if isinstance(self.max_output_tokens, str) else self.max_output_tokens
 
-    def context(self, items: list[Item]) -> Context:
+    @property
+    def sound_format(self) -> AudioFormat:
+        """What it is spoken in."""
+        return FORMATS[self.format["type"]]
+
+    def context(self, items: list[Item], seed: str) -> Context:
         """What the script is told."""
-        return Context(lines(items), self.tools, self.instructions, self.forced)
+        return Context(lines(items), self.tools, self.instructions, self.forced, seed)
 
 
 def plan(session: JsonObject, overrides: JsonObject) -> Plan:
-    """Both together; raises ``Refused`` for metadata out of bounds."""
+    """Both together; raises ``Refused`` for metadata out of bounds and for the choice of a tool that is not there."""
     output = {**session["audio"]["output"], **overrides.get("audio", {}).get("output", {})}
+    if output["format"]["type"] == "audio/pcm":
+        output["format"] = {"type": "audio/pcm", "rate": SAMPLE_RATE}
     settings = {**session, **overrides}
     choice = settings["tool_choice"]
+    check_choice(choice, settings["tools"], "response.tool_choice")
     tools = {tool["name"]: tool.get("parameters") or {} for tool in settings["tools"] if tool["type"] == "function"}
     return Plan(
         modality=settings["output_modalities"][0],
         voice=output["voice"],
         speed=output["speed"],
-        format=output["format"],
+        format={"type": "audio/pcm", "rate": SAMPLE_RATE}
+        if output["format"]["type"] == "audio/pcm"
+        else output["format"],
         instructions=settings["instructions"],
+        instruction_tokens=instruction_tokens(settings["instructions"], settings["tools"]),
         max_output_tokens=settings["max_output_tokens"],
         conversation=overrides.get("conversation", "auto") == "auto",
         metadata=_metadata(overrides.get("metadata")),

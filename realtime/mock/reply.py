@@ -41,13 +41,15 @@ class Context:
     """What a response has to go by.
 
     ``tools`` maps names to parameter schemas and is empty where the tool choice is ``none``; ``forced``
-    names the tool that must be called, ``""`` any of them.
+    names the tool that must be called, ``""`` any of them. ``seed`` is the same in each run of the same
+    session with the same seed: for scripts that want chance.
     """
 
     lines: tuple[Line, ...]
     tools: Mapping[str, JsonObject] = field(default_factory=dict)
     instructions: str = ""
     forced: str | None = None
+    seed: str = ""
 
     @property
     def message(self) -> Line | None:

@@ -6,29 +6,25 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from realtime.mock.conversation import Conversation, Item
+from realtime.mock.conversation import Conversation
 from realtime.mock.ids import Ids
+from realtime.mock.item import Item
 from realtime.mock.plan import Plan
 from realtime.mock.reply import Call, Reply, Say
-from realtime.mock.speech.contracts import BYTES_PER_MS, Synthesizer
+from realtime.mock.speech.contracts import Synthesizer
 from realtime.mock.timeline import Performance
-from realtime.mock.tokens import ASSISTANT_MS_PER_TOKEN, text_tokens, usage
+from realtime.mock.tokens import Bill, Tokens, spoken_tokens, text_tokens
 from realtime.protocol.json import JsonObject
 
 _CHUNK_MS = 200
-_CHUNK = _CHUNK_MS * BYTES_PER_MS
 _WORDS_A_DELTA = 3
 _MOST_TEXT_DELTAS = 50
 _ARGUMENTS_A_DELTA = 24
-_RATE_LIMIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a response is performed with. ``given`` are the text and audio tokens it goes by.
-
-    ``think_s`` pass before the first output, ``pace_s`` between two deltas.
-    """
+    """What a response is performed with: ``think_s`` pass before the first output, ``pace_s`` between two deltas."""
 
     ids: Ids
     conversation: Conversation
@@ -44,17 +40,18 @@ class Response:
     Law: exactly one ``response.done``; each part and item that was added is done before it.
     """
 
-    def __init__(self, plan: Plan, reply: Reply, stage: Stage, given: tuple[int, int]) -> None:
+    def __init__(self, plan: Plan, reply: Reply, stage: Stage, bill: Bill, limits: JsonObject) -> None:
         self.id = stage.ids.new("resp")
         self.plan = plan
         self.status = "in_progress"
         self._reply = reply
         self._stage = stage
-        self._given = given
+        self._bill = bill
+        self._limits = limits
         self._output: list[Item] = []
         self._details: JsonObject | None = None
         self._open: Item | None = None
-        self._audio_ms = 0.0
+        self.audio_ms = 0.0
         self._text_tokens = 0
         self._words = ""
 
@@ -66,7 +63,7 @@ class Response:
     def perform(self) -> Performance:
         """All events, with the waits between them."""
         yield {"type": "response.created", "response": self._body()}
-        yield _rate_limits(sum(self._given))
+        yield self._limits
         yield self._stage.think_s + self._reply.after_s
         for part in self._reply.parts:
             if not self.active:
@@ -99,8 +96,8 @@ class Response:
         yield self._at(item, "response.content_part.added", content_index=0, part=self._part())
         deltas = list(self._speak(part.text) if self._spoken else self._write(part.text))
         pace = self._stage.pace_s if part.over_s is None else part.over_s / len(deltas)
-        for words, pcm in deltas:
-            yield from self._delta(item, words, pcm)
+        for words, sound in deltas:
+            yield from self._delta(item, words, sound)
             if self._over_limit():
                 yield from self._end("incomplete", "max_output_tokens")
                 return
@@ -128,37 +125,40 @@ class Response:
         text = text[: self.plan.token_limit + 1]
         voice = self.plan.voice if isinstance(self.plan.voice, str) else str(self.plan.voice["id"])
         pcm = self._stage.synthesizer.speak(text, voice=voice, speed=self.plan.speed)
-        count = -(-len(pcm) // _CHUNK)
+        sound = self.plan.sound_format.from_pcm(pcm)
+        size = _CHUNK_MS * self.plan.sound_format.bytes_per_ms
+        count = -(-len(sound) // size)
         words = _shares(text, count)
-        return ((words[index], pcm[index * _CHUNK : (index + 1) * _CHUNK]) for index in range(count))
+        return ((words[index], sound[index * size : (index + 1) * size]) for index in range(count))
 
     def _write(self, text: str) -> Iterator[tuple[str, bytes]]:
         count = min(_MOST_TEXT_DELTAS, max(1, -(-len(text.split()) // _WORDS_A_DELTA)))
         return ((words, b"") for words in _shares(text, count))
 
-    def _delta(self, item: Item, words: str, pcm: bytes) -> Iterator[JsonObject]:
+    def _delta(self, item: Item, words: str, sound: bytes) -> Iterator[JsonObject]:
         self._text_tokens += text_tokens(words)
         self._words += words
         if not item.truncated:
-            item.pcm += pcm
-            item.body["content"][0]["transcript" if pcm else "text"] = self._words
+            if sound:
+                item.sounds.setdefault(0, bytearray()).extend(sound)
+            item.body["content"][0]["transcript" if sound else "text"] = self._words
         if words:
-            kind = "response.output_audio_transcript.delta" if pcm else "response.output_text.delta"
+            kind = "response.output_audio_transcript.delta" if sound else "response.output_text.delta"
             yield self._at(item, kind, content_index=0, delta=words)
-        if pcm:
-            self._audio_ms += len(pcm) / BYTES_PER_MS
-            audio = base64.b64encode(pcm).decode()
+        if sound:
+            self.audio_ms += len(sound) / self.plan.sound_format.bytes_per_ms
+            audio = base64.b64encode(sound).decode()
             yield self._at(item, "response.output_audio.delta", content_index=0, delta=audio)
 
     def _over_limit(self) -> bool:
-        return sum(self._made()) > self.plan.token_limit
+        return self._made().total > self.plan.token_limit
 
-    def _made(self) -> tuple[int, int]:
-        return self._text_tokens, -(-int(self._audio_ms) // ASSISTANT_MS_PER_TOKEN)
+    def _made(self) -> Tokens:
+        return Tokens(self._text_tokens, spoken_tokens(self.audio_ms))
 
     def _begin(self, body: JsonObject) -> Item:
         identity = {"id": self._stage.ids.new("item"), "object": "realtime.item", "status": "in_progress"}
-        item = Item({**identity, **body}, fresh=False)
+        item = Item({**identity, **body}, format=self.plan.sound_format, fresh=False)
         self._output.append(item)
         self._open = item
         if self.plan.conversation:
@@ -227,23 +227,8 @@ class Response:
             "max_output_tokens": plan.max_output_tokens,
             "audio": {"output": {"format": plan.format, "voice": plan.voice}},
             "metadata": plan.metadata,
-            "usage": None if self.active else usage(self._given, self._made()),
+            "usage": None if self.active else self._bill.usage(self._made()),
         }
-
-
-def _rate_limits(tokens: int) -> JsonObject:
-    return {
-        "type": "rate_limits.updated",
-        "rate_limits": [
-            {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06},
-            {
-                "name": "tokens",
-                "limit": _RATE_LIMIT,
-                "remaining": max(0, _RATE_LIMIT - tokens),
-                "reset_seconds": round(tokens * 60 / _RATE_LIMIT, 3),
-            },
-        ],
-    }
 
 
 def _shares(text: str, count: int) -> list[str]:

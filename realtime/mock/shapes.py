@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from realtime.mock.schema import (
     Check,
     anything,
@@ -16,11 +18,21 @@ from realtime.mock.schema import (
     record,
     text,
     variant,
+    wrong_value,
 )
+
+_IMAGE_URL = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/]+={0,2}$")
 
 # -- parts of a session --------------------------------------------------------------------
 
-_FORMAT = variant("type", {"audio/pcm": record({"type": text}, {"rate": one_of(24_000)})})
+_FORMAT = variant(
+    "type",
+    {
+        "audio/pcm": record({"type": text}, {"rate": one_of(24_000)}),
+        "audio/pcmu": record({"type": text}),
+        "audio/pcma": record({"type": text}),
+    },
+)
 _TRANSCRIPTION = record(
     {},
     {
@@ -42,7 +54,7 @@ _TURN_DETECTION = variant(
                 "threshold": nullable(number(0, 1)),
                 "prefix_padding_ms": nullable(integer(0)),
                 "silence_duration_ms": nullable(integer(0)),
-                "idle_timeout_ms": nullable(integer(0)),
+                "idle_timeout_ms": nullable(integer(1)),
                 "create_response": nullable(flag),
                 "interrupt_response": nullable(flag),
             },
@@ -107,7 +119,8 @@ _TRUNCATION = by_type(
     {
         str: one_of("auto", "disabled"),
         dict: record(
-            {"type": one_of("retention_ratio"), "retention_ratio": number(0, 1)}, {"token_limits": nullable(mapping)}
+            {"type": one_of("retention_ratio"), "retention_ratio": number(0, 1)},
+            {"token_limits": nullable(record({}, {"post_instructions": integer(1)}))},
         ),
     },
     "a truncation strategy",
@@ -162,6 +175,14 @@ _ITEM_OPTIONS: dict[str, Check] = {
     "status": one_of("in_progress", "completed", "incomplete"),
 }
 _INPUT_TEXT = record({"type": text, "text": text})
+
+
+def _image(value: object, path: str) -> None:
+    text(value, path)
+    if _IMAGE_URL.match(str(value)) is None:
+        raise wrong_value(path, f"Invalid '{path}'. Expected a base64-encoded data URI of a PNG or JPEG image.")
+
+
 _CONTENTS: dict[str, Check] = {
     "system": variant("type", {"input_text": _INPUT_TEXT}),
     "developer": variant("type", {"input_text": _INPUT_TEXT}),
@@ -170,28 +191,36 @@ _CONTENTS: dict[str, Check] = {
         {
             "input_text": _INPUT_TEXT,
             "input_audio": record({"type": text, "audio": text}, {"transcript": nullable(text)}),
-            "input_image": record({"type": text, "image_url": text}, {"detail": one_of("auto", "low", "high")}),
+            "input_image": record({"type": text, "image_url": _image}, {"detail": one_of("auto", "low", "high")}),
         },
     ),
     "assistant": variant("type", {"output_text": _INPUT_TEXT}),
 }
-_MESSAGE = variant(
-    "role",
-    {
-        role: record({"type": text, "role": text, "content": list_of(content)}, _ITEM_OPTIONS)
-        for role, content in _CONTENTS.items()
-    },
-)
+_OLDER_CONTENTS: dict[str, Check] = dict.fromkeys(_CONTENTS, variant("type", {"text": _INPUT_TEXT}))
+
+
+def _message(contents: dict[str, Check]) -> Check:
+    return variant(
+        "role",
+        {
+            role: record({"type": text, "role": text, "content": list_of(content)}, _ITEM_OPTIONS)
+            for role, content in contents.items()
+        },
+    )
+
+
 ITEM = variant(
     "type",
     {
-        "message": _MESSAGE,
+        "message": _message(_CONTENTS),
         "function_call": record(
             {"type": text, "name": text, "arguments": text}, {**_ITEM_OPTIONS, "call_id": nullable(text)}
         ),
         "function_call_output": record({"type": text, "call_id": text, "output": text}, _ITEM_OPTIONS),
     },
 )
+OLDER_ITEM = variant("type", {"message": _message(_OLDER_CONTENTS)})
+"""What a ``quicksilver`` session takes as well."""
 _REFERENCE = record({"type": text, "id": text})
 
 
@@ -240,5 +269,6 @@ CLIENT_EVENT = variant(
         "conversation.item.truncate": _event({"item_id": text, "content_index": integer(), "audio_end_ms": integer()}),
         "response.create": _event({}, {"response": nullable(RESPONSE)}),
         "response.cancel": _event({}, {"response_id": nullable(text)}),
+        "output_audio_buffer.clear": _event({}),
     },
 )

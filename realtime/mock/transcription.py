@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from realtime.mock.conversation import Conversation, Item
+from dataclasses import dataclass
+
+from realtime.mock.conversation import Conversation
+from realtime.mock.item import Item
 from realtime.mock.timeline import Performance
-from realtime.mock.tokens import USER_MS_PER_TOKEN, text_tokens
+from realtime.mock.tokens import heard_tokens, text_tokens
 from realtime.protocol.json import JsonObject
 
 _KIND = "conversation.item.input_audio_transcription"
 _DELTA_S = 0.01
 
 
-def transcribe(conversation: Conversation, item: Item, *, delay_s: float, fails: bool) -> Performance:
-    """Deltas word by word, then the whole with its bill; or the failure. Nothing for an item that is gone."""
-    yield delay_s
-    if item not in conversation:
-        return
-    where = {"item_id": item.id, "content_index": 0}
-    if fails:
-        yield {"type": f"{_KIND}.failed", **where, "error": _FAILURE}
-        return
-    for word in item.heard.split(" "):
-        start = item.body["content"][0].setdefault("transcript", "")
-        delta = word if not start else f" {word}"
-        item.body["content"][0]["transcript"] = start + delta
-        yield {"type": f"{_KIND}.delta", **where, "delta": delta}
-        yield _DELTA_S
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """How spoken turns are transcribed: after ``delay_s``, or never (``fails``); with ``logprobs`` where asked for."""
+
+    delay_s: float
+    fails: bool
+    logprobs: bool = False
+
+    def perform(self, conversation: Conversation, item: Item) -> Performance:
+        """Deltas word by word, then the whole with its bill; or the failure. Nothing for an item that is gone."""
+        yield self.delay_s
         if item not in conversation:
             return
-    yield {"type": f"{_KIND}.completed", **where, "transcript": item.heard, "usage": _usage(item)}
+        where = {"item_id": item.id, "content_index": 0}
+        if self.fails:
+            yield {"type": f"{_KIND}.failed", **where, "error": _FAILURE}
+            return
+        deltas = [word if index == 0 else f" {word}" for index, word in enumerate(item.heard.split())]
+        part = item.body["content"][0]
+        part["transcript"] = ""
+        for delta in deltas:
+            part["transcript"] += delta
+            yield {"type": f"{_KIND}.delta", **where, "delta": delta, **self._odds([delta])}
+            yield _DELTA_S
+            if item not in conversation:
+                return
+        heard = "".join(deltas)
+        completed = {"type": f"{_KIND}.completed", **where, "transcript": heard, "usage": _usage(item)}
+        yield {**completed, **self._odds(deltas)}
+
+    def _odds(self, words: list[str]) -> JsonObject:
+        """Sure of each word, as far as anybody asks."""
+        if not self.logprobs:
+            return {}
+        return {"logprobs": [{"token": word, "bytes": list(word.encode()), "logprob": _LOGPROB} for word in words]}
 
 
+_LOGPROB = -0.05
 _FAILURE: JsonObject = {
     "type": "transcription_error",
     "code": "audio_unintelligible",
@@ -39,7 +60,7 @@ _FAILURE: JsonObject = {
 
 
 def _usage(item: Item) -> JsonObject:
-    heard, said = -(-item.audio_ms // USER_MS_PER_TOKEN), text_tokens(item.heard)
+    heard, said = heard_tokens(item.audio_ms), text_tokens(item.heard)
     return {
         "type": "tokens",
         "total_tokens": heard + said,

@@ -60,6 +60,28 @@ def test_a_client_may_choose_the_id_once() -> None:
         ),
         ({"type": "function_call_output", "call_id": "call_x", "output": ""}, "invalid_tool_call_id", "item.call_id"),
         ({"type": "function_call_output", "call_id": "x", "output": {}}, "invalid_type", "item.output"),
+        ({"type": "message", "role": "robot", "content": []}, "invalid_value", "item.role"),
+        ({"type": "message", "content": []}, "missing_required_parameter", "item.role"),
+        (
+            {"type": "message", "role": "system", "content": [{"type": "input_audio", "audio": ""}]},
+            "invalid_value",
+            "item.content[0].type",
+        ),
+        (
+            {"type": "message", "role": "assistant", "content": [{"type": "input_text", "text": ""}]},
+            "invalid_value",
+            "item.content[0].type",
+        ),
+        (
+            {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_image", "image_url": "https://example.org/x.png"}],
+            },
+            "invalid_value",
+            "item.content[0].image_url",
+        ),
+        ({"type": "function_call", "name": "f"}, "missing_required_parameter", "item.arguments"),
     ],
 )
 def test_a_wrong_item_is_refused(item: dict[str, Any], code: str, param: str) -> None:
@@ -166,3 +188,30 @@ def test_a_tool_output_needs_its_call() -> None:
     (call,) = talk.ask("please call f with {}")["output"]
     talk.output(call["call_id"], "42")
     assert talk.last("conversation.item.done")["item"]["output"] == "42"
+
+
+def test_a_call_without_an_id_is_given_one() -> None:
+    talk = Talk()
+    talk.send("conversation.item.create", item={"type": "function_call", "name": "f", "arguments": "{}"})
+    call_id = talk.last("conversation.item.done")["item"]["call_id"]
+    talk.output(call_id, "over")
+    assert talk.ask("hello")["status"] == "completed"
+
+
+def test_pictures_and_several_sounds_are_taken() -> None:
+    talk = Talk()
+    sounds = [tone(100), tone(250, pitch=300.0)]
+    content: list[dict[str, Any]] = [{"type": "input_audio", "audio": base64_of(sound)} for sound in sounds]
+    content.insert(1, {"type": "input_image", "image_url": "data:image/jpeg;base64,/9j/AA=="})
+    added, _ = talk.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    (retrieved,) = talk.send("conversation.item.retrieve", item_id=added["item"]["id"])
+    assert retrieved["item"]["content"] == content
+
+
+def test_the_voice_of_a_response_stays_too() -> None:
+    talk = Talk()
+    talk.ask("hello")
+    error = talk.refused("response.create", response={"audio": {"output": {"voice": "ash"}}})
+    assert (error["code"], error["param"]) == ("cannot_update_voice", "response.audio.output.voice")
+    beside = {"conversation": "none", "audio": {"output": {"voice": "ash"}}}
+    assert talk.respond(**beside)["audio"]["output"]["voice"] == "ash"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.mock.talk import Talk, function
+from tests.mock.talk import Talk, base64_of, function, tone
 
 
 def test_session_created_comes_first_with_everything() -> None:
@@ -207,3 +207,119 @@ def test_a_seed_reproduces_identifiers_and_another_does_not() -> None:
     first, second = Talk(), Talk()
     assert first.ask("hello") == second.ask("hello")
     assert first.events == second.events
+
+
+def test_tracing_stays_once_it_is_on() -> None:
+    talk = Talk()
+    assert talk.configure(tracing=None)["tracing"] is None
+    assert talk.configure(tracing="auto")["tracing"] == "auto"
+    assert talk.configure(tracing="auto", instructions="x")["tracing"] == "auto"
+    for other in (None, {"workflow_name": "w"}):
+        error = talk.refused("session.update", session={"type": "realtime", "tracing": other})
+        assert (error["code"], error["param"]) == ("invalid_value", "session.tracing")
+
+
+def test_the_speed_stays_while_a_response_is_spoken() -> None:
+    talk = Talk()
+    talk.type("please count to twenty slowly")
+    talk.send("response.create")
+    faster = {"type": "realtime", "audio": {"output": {"speed": 1.5}}}
+    error = talk.refused("session.update", session=faster)
+    assert (error["code"], error["param"]) == ("invalid_value", "session.audio.output.speed")
+    talk.configure(instructions="x")
+    talk.until("response.done")
+    assert talk.configure(audio={"output": {"speed": 1.5}})["audio"]["output"]["speed"] == 1.5
+
+
+def test_what_is_accepted_is_shown() -> None:
+    talk = Talk()
+    session: dict[str, Any] = {
+        "prompt": {"id": "pmpt_1", "version": "2", "variables": {"name": "Ann"}},
+        "include": ["item.input_audio_transcription.logprobs"],
+        "max_output_tokens": 4096,
+        "tool_choice": {"type": "function", "name": "f"},
+        "tools": [function("f")],
+    }
+    heard = {"noise_reduction": {"type": "far_field"}, "transcription": {"model": "whisper-1", "language": "en"}}
+    shown = talk.configure(**session, audio={"input": heard})
+    assert {name: shown[name] for name in session} == session
+    assert {name: shown["audio"]["input"][name] for name in heard} == heard
+
+
+@pytest.mark.parametrize(
+    ("session", "code", "param"),
+    [
+        ({"tool_choice": {"type": "function", "name": "f"}}, "invalid_value", "tool_choice"),
+        ({"tool_choice": {"type": "mcp"}}, "missing_required_parameter", "tool_choice.server_label"),
+        ({"max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
+        ({"max_output_tokens": "many"}, "invalid_value", "max_output_tokens"),
+        ({"output_modalities": []}, "invalid_value", "output_modalities"),
+        ({"tracing": "manual"}, "invalid_value", "tracing"),
+        ({"tracing": {"name": "x"}}, "unknown_parameter", "tracing.name"),
+        ({"include": ["everything"]}, "invalid_value", "include[0]"),
+        ({"prompt": {}}, "missing_required_parameter", "prompt.id"),
+        ({"reasoning": {"effort": "huge"}}, "invalid_value", "reasoning.effort"),
+        (
+            {"audio": {"input": {"noise_reduction": {"type": "loud"}}}},
+            "invalid_value",
+            "audio.input.noise_reduction.type",
+        ),
+        ({"audio": {"input": {"transcription": {"model": 5}}}}, "invalid_type", "audio.input.transcription.model"),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "ears"}}}},
+            "invalid_value",
+            "audio.input.turn_detection.type",
+        ),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "wild"}}}},
+            "invalid_value",
+            "audio.input.turn_detection.eagerness",
+        ),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 0}}}},
+            "invalid_value",
+            "audio.input.turn_detection.idle_timeout_ms",
+        ),
+        ({"audio": {"output": {"voice": {"name": "x"}}}}, "missing_required_parameter", "audio.output.voice.id"),
+        ({"audio": {"output": {"speed": "fast"}}}, "invalid_type", "audio.output.speed"),
+        ({"tools": [{"type": "hammer"}]}, "invalid_value", "tools[0].type"),
+    ],
+)
+def test_each_field_has_its_refusal(session: dict[str, Any], code: str, param: str) -> None:
+    error = Talk().refused("session.update", session={"type": "realtime", **session})
+    assert (error["code"], error["param"]) == (code, f"session.{param}")
+
+
+def test_a_transcript_comes_with_probabilities_where_they_are_asked_for() -> None:
+    talk = Talk()
+    include = ["item.input_audio_transcription.logprobs"]
+    heard = {"transcription": {"model": "gpt-4o-transcribe"}, "turn_detection": None}
+    session = {"type": "transcription", "audio": {"input": heard}, "include": include}
+    talk.send("session.update", session=session)
+    talk.send("input_audio_buffer.append", audio=base64_of(tone(300)))
+    talk.send("input_audio_buffer.commit")
+    completed = talk.until("conversation.item.input_audio_transcription.completed")
+    assert "".join(each["token"] for each in completed["logprobs"]) == completed["transcript"]
+    assert all(bytes(each["bytes"]).decode() == each["token"] for each in completed["logprobs"])
+    assert talk.last("conversation.item.input_audio_transcription.delta")["logprobs"]
+
+
+def test_an_older_session_takes_items_of_its_own_shape() -> None:
+    talk = Talk()
+    item = {"type": "message", "role": "user", "content": [{"type": "text", "text": "hello"}]}
+    assert talk.refused("conversation.item.create", item=item)["param"] == "item.content[0].type"
+    talk.model.receive({"type": "session.update", "session": {"type": "quicksilver"}}, talk.now)
+    effects = talk.model.receive({"type": "conversation.item.create", "item": item}, talk.now)
+    assert [each["type"] for each in effects if isinstance(each, dict)] == [
+        "conversation.item.added",
+        "conversation.item.done",
+    ]
+    typed = {**item, "content": [{"type": "input_text", "text": "as ever"}]}
+    (added, _) = talk.model.receive({"type": "conversation.item.create", "item": typed}, talk.now)
+    assert isinstance(added, dict)
+    assert added["item"]["content"] == typed["content"]
+
+
+def test_playback_is_the_clients_own_over_a_websocket() -> None:
+    error = Talk().refused("output_audio_buffer.clear")
+    assert (error["code"], error["param"]) == ("invalid_value", "type")

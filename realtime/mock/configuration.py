@@ -6,7 +6,10 @@ import copy
 from dataclasses import dataclass
 
 from realtime.mock.refusal import Refused
+from realtime.mock.schema import wrong_value
 from realtime.mock.shapes import SESSION
+from realtime.mock.sound import FORMATS, AudioFormat
+from realtime.mock.tokens import MOST_INSTRUCTION_TOKENS, instruction_tokens, is_large
 from realtime.protocol.json import JsonObject
 
 _PCM: JsonObject = {"type": "audio/pcm", "rate": 24_000}
@@ -33,20 +36,23 @@ _MERGED = frozenset({("audio",), ("audio", "input"), ("audio", "output")})
 
 @dataclass(frozen=True, slots=True)
 class TurnDetection:
-    """Voice detection as configured."""
+    """Voice detection as configured. ``idle_ms`` of quiet after an answer make the model speak by itself."""
 
     threshold: float
     prefix_ms: int
     silence_ms: int
     create_response: bool
     interrupt_response: bool
+    idle_ms: int | None = None
 
 
 class Configuration:
     """The full effective configuration of one session."""
 
-    def __init__(self, session_id: str, model: str, expires_at: int) -> None:
-        self._identity: JsonObject = {"id": session_id, "expires_at": expires_at}
+    def __init__(self, session_id: str, model: str) -> None:
+        self._id = session_id
+        self.expires_at = 0
+        """Unix seconds."""
         self._model = model
         self._values = _realtime_defaults(model)
         self._voice_fixed = False
@@ -59,18 +65,27 @@ class Configuration:
     @property
     def values(self) -> JsonObject:
         """What ``session.created`` and ``session.updated`` show; the caller's own copy."""
-        return {**self._identity, **copy.deepcopy(self._values)}
+        return {"id": self._id, "expires_at": self.expires_at, **copy.deepcopy(self._values)}
 
-    def update(self, patch: JsonObject) -> None:
-        """Merge an update; raises ``Refused`` and then changes nothing."""
+    def update(self, patch: JsonObject, *, fixed_speed: float | None = None) -> None:
+        """Merge an update; raises ``Refused`` and then changes nothing.
+
+        ``fixed_speed`` is that of a response that is being spoken.
+        """
         SESSION(patch, "session")
         values = self._values
         if patch["type"] != self.kind:
             transcription = patch["type"] == "transcription"
             values = _transcription_defaults() if transcription else _realtime_defaults(self._model)
         merged = _merge(values, {name: value for name, value in patch.items() if name != "model"}, ())
+        _fill(merged["audio"])
         self._check_voice(merged)
-        _fill(merged["audio"]["input"])
+        _check_tools(merged, self._model)
+        if values.get("tracing") is not None and merged.get("tracing") != values["tracing"]:
+            raise wrong_value("session.tracing", "Cannot update the tracing configuration once tracing is enabled.")
+        if fixed_speed is not None and merged["audio"].get("output", {}).get("speed") != fixed_speed:
+            message = "The speed cannot be changed while a response is in progress."
+            raise wrong_value("session.audio.output.speed", message)
         self._values = merged
 
     def fix_voice(self) -> None:
@@ -81,6 +96,28 @@ class Configuration:
     def instructions(self) -> str:
         """The session's instructions."""
         return str(self._values.get("instructions") or "")
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """What the client's audio comes in."""
+        return FORMATS[self._values["audio"]["input"]["format"]["type"]]
+
+    @property
+    def truncation(self) -> str | JsonObject:
+        """What is done about a conversation that has grown too long."""
+        truncation: str | JsonObject = self._values.get("truncation", "auto")
+        return truncation
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether transcripts come with the probabilities of their words."""
+        return bool(self._values.get("include"))
+
+    @property
+    def speed(self) -> float | None:
+        """How fast the model speaks; None where it does not."""
+        speed: float | None = self._values["audio"].get("output", {}).get("speed")
+        return speed
 
     @property
     def transcribes(self) -> bool:
@@ -100,17 +137,18 @@ class Configuration:
             silence_ms=given.get("silence_duration_ms", _SEMANTIC_SILENCE_MS[eagerness]),
             create_response=given["create_response"],
             interrupt_response=given["interrupt_response"],
+            idle_ms=given.get("idle_timeout_ms"),
         )
 
+    def check_voice(self, voice: object, path: str) -> None:
+        """Raises ``Refused`` for another voice than the one that was heard."""
+        if self._voice_fixed and self.kind == "realtime" and voice != self._values["audio"]["output"]["voice"]:
+            message = "Cannot update a conversation's voice if assistant audio is present."
+            raise Refused("cannot_update_voice", message, param=path)
+
     def _check_voice(self, merged: JsonObject) -> None:
-        if not self._voice_fixed or self.kind != "realtime" or merged["type"] != "realtime":
-            return
-        if merged["audio"]["output"]["voice"] != self._values["audio"]["output"]["voice"]:
-            raise Refused(
-                "cannot_update_voice",
-                "Cannot update a conversation's voice if assistant audio is present.",
-                param="session.audio.output.voice",
-            )
+        if merged["type"] == "realtime":
+            self.check_voice(merged["audio"]["output"]["voice"], "session.audio.output.voice")
 
 
 def _realtime_defaults(model: str) -> JsonObject:
@@ -163,10 +201,29 @@ def _merge(values: JsonObject, patch: JsonObject, path: tuple[str, ...]) -> Json
     return merged
 
 
-def _fill(audio_input: JsonObject) -> None:
+def _fill(audio: JsonObject) -> None:
     """What an update leaves out of objects that it replaces has its default."""
-    if (detection := audio_input["turn_detection"]) is not None:
+    if (detection := audio["input"]["turn_detection"]) is not None:
         defaults = _SERVER_VAD if detection["type"] == "server_vad" else _SEMANTIC_VAD
         given = {name: value for name, value in detection.items() if value is not None}
-        audio_input["turn_detection"] = {**defaults, **given}
-    audio_input["format"] = {**_PCM, **audio_input["format"]}
+        audio["input"]["turn_detection"] = {**defaults, **given}
+    for side in audio.values():
+        if side.get("format", {}).get("type") == "audio/pcm":
+            side["format"] = {**_PCM, **side["format"]}
+
+
+def _check_tools(merged: JsonObject, model: str) -> None:
+    tools = merged.get("tools") or []
+    check_choice(merged.get("tool_choice"), tools, "session.tool_choice")
+    worth = instruction_tokens(merged.get("instructions") or "", tools)
+    if worth > MOST_INSTRUCTION_TOKENS and not is_large(model):
+        message = f"Invalid 'session.instructions': with the tools, more than {MOST_INSTRUCTION_TOKENS} tokens."
+        raise wrong_value("session.instructions", message)
+
+
+def check_choice(choice: object, tools: list[JsonObject], path: str) -> None:
+    """Raises ``Refused`` for the choice of a function that is not among the tools."""
+    if not isinstance(choice, dict) or choice["type"] != "function":
+        return
+    if choice["name"] not in [tool.get("name") for tool in tools]:
+        raise wrong_value(path, f"Invalid '{path}': there is no function '{choice['name']}' among the tools.")

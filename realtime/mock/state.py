@@ -1,0 +1,53 @@
+"""What the parts of one session share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.mock.configuration import Configuration
+from realtime.mock.conversation import Conversation
+from realtime.mock.ids import Ids
+from realtime.mock.item import Item
+from realtime.mock.speech.contracts import Speech
+from realtime.mock.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How a model behaves. Times in seconds of the clock that is passed in.
+
+    ``think_s`` pass before a response's first output, ``pace_s`` between its deltas of 200 ms each.
+    ``context_tokens`` is the input limit, None for that of the model's name; ``threshold`` replaces the
+    session's for voice detection; ``deaf``: no spoken turn holds any words.
+    """
+
+    model: str = "gpt-realtime"
+    session_limit_s: float = 3600.0
+    think_s: float = 0.02
+    pace_s: float = 0.03
+    transcription_delay_s: float = 0.05
+    transcription_fails: bool = False
+    context_tokens: int | None = None
+    requests_per_minute: int = 1_000
+    tokens_per_minute: int = 1_000_000
+    threshold: float | None = None
+    deaf: bool = False
+
+
+@dataclass(slots=True)
+class SessionState:
+    """One session's memory. ``now`` is the time of what is being dealt with."""
+
+    ids: Ids
+    settings: ModelSettings
+    speech: Speech
+    configuration: Configuration
+    conversation: Conversation
+    timeline: Timeline
+    now: float = 0.0
+
+    def listen(self, item: Item) -> None:
+        """Understand the audio of an item that came without words."""
+        if item.sounds and not item.words and not self.settings.deaf:
+            instructions = self.configuration.instructions
+            item.heard = self.speech.recognizer.hear(item.pcm(), instructions=instructions)
