@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,18 +100,19 @@ class GatewayProcess:
 async def start(serve: Serve) -> GatewayProcess:
     """Start a gateway and wait until it is ready; whoever calls ends it. Raises ``NotReadyError``."""
     process = await _spawn(serve)
-    log = serve.log
+    line = ""
     try:
-        async with asyncio.timeout(START_S):
-            line = await _first_line(process)
-    except TimeoutError:
-        line = ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_S):
+                line = await _first_line(process)
+    finally:  # also when cancelled: nobody else would end it
+        if not line.startswith(READY):
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
     if not line.startswith(READY):
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        raise NotReadyError(f"{line}\n{log.read_text(errors='replace')[-4000:]}")
-    return GatewayProcess(process, line, log)
+        raise NotReadyError(f"{line}\n{serve.log.read_text(errors='replace')[-4000:]}")
+    return GatewayProcess(process, line, serve.log)
 
 
 @asynccontextmanager
