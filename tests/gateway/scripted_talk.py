@@ -9,19 +9,17 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from realtime.gateway import Gateway
 from realtime.mock.model import ModelSettings
 from realtime.mock.server import MockServer
-from realtime.server.app import serving
 from realtime.session.config import words
-from realtime.settings import Settings, load
 from tests.gateway import errands
+from tests.gateway.in_process import opened
 from tests.gateway.rpc_client import Notification, RpcClient, connected
 
 RATE = 24_000
@@ -143,27 +141,16 @@ async def talking(folder: Path, key: str) -> AsyncIterator[tuple[Talk, MockServe
     """A gateway with its doors, a mock behind it, and somebody who is about to talk. The folder must exist."""
     server = MockServer(seed=1, log=folder / "mock.jsonl")
     server.mock.settings = MODEL
-    async with server:
-        settings = _settings(folder, server.base_url, key)
-        gateway = Gateway(settings)
-        doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
-        async with (
-            gateway.running(),
-            doors as address,
-            connected(f"{address}v1/rpc".replace("http", "ws", 1)) as client,
-        ):
-            yield Talk(client, await client.start_thread(), folder / "mock.jsonl"), server
-
-
-def _settings(folder: Path, base_url: str, key: str) -> Settings:
-    flags = {
-        "data": folder,
-        "server": {"port": 0},
-        "upstream": {"base_url": base_url, "api_key": key},
-        "session": {"prompt": f"heard: {HEARD}"},
-        "agent": {"spec": errands.SPEC},
-    }
-    return load(flags=flags)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(server)
+        sections = {
+            "upstream": {"base_url": server.base_url, "api_key": key},
+            "session": {"prompt": f"heard: {HEARD}"},
+            "agent": {"spec": errands.SPEC},
+        }
+        address = await stack.enter_async_context(opened(folder, **sections))
+        client = await stack.enter_async_context(connected(address))
+        yield Talk(client, await client.start_thread(), folder / "mock.jsonl"), server
 
 
 def _heard(told: Notification) -> bool:
