@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from realtime.settings import ServerSettings
 SUBPROTOCOL = "voxgate"
 BEARER_SUBPROTOCOL = "voxgate.token."
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(?::[0-9]{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
@@ -31,7 +33,7 @@ class Access:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._loopback = is_loopback(settings.host)
-        self._host = settings.host
+        self._names = {*_LOOPBACK_NAMES, _bracketed(settings.host)}
         self._allowed_origins = frozenset(settings.allowed_origins)
         self._tokens = _read_tokens(settings.auth_tokens_file)
         if not self._loopback and not self._tokens:
@@ -47,7 +49,7 @@ class Access:
         """
         port = _local_port(request)
         hosts = request.headers.getall("Host", [])
-        if len(hosts) != 1 or (self._loopback and hosts[0].lower() not in self._own_hosts(port)):
+        if len(hosts) != 1 or (self._loopback and not self._is_own_name(hosts[0])):
             raise Forbidden("the Host header does not name this listener")
         origins = request.headers.getall("Origin", [])
         if not origins:
@@ -70,14 +72,17 @@ class Access:
         if not sum(hmac.compare_digest(token, known) for known in self._tokens):
             raise Unauthorized("the token is not valid")
 
-    def _own_hosts(self, port: int) -> set[str]:
-        names = {*_LOOPBACK_NAMES, _bracketed(self._host)}
-        return {f"{name}:{port}" for name in names} | (names if port == 80 else set())
+    def _is_own_name(self, host: str) -> bool:
+        """The name alone stops a rebound one; the port may be that of a tunnel or of a proxy on this machine."""
+        match = _HOST.fullmatch(host.lower())
+        return match is not None and match["name"] in self._names
 
     def _own_origins(self, host: str, port: int) -> set[str]:
+        """The page's own address, as the browser that asks sees it, and as the listener does."""
         if not self._loopback:
             return {f"http://{host}", f"https://{host}"}
-        return {f"http://{name}" for name in self._own_hosts(port)}
+        suffix = "" if port == 80 else f":{port}"
+        return {f"http://{host.lower()}", *(f"http://{name}{suffix}" for name in self._names)}
 
 
 def offered_protocols(request: web.BaseRequest) -> list[str]:
