@@ -88,8 +88,11 @@ async def test_a_server_that_hangs_is_not_waited_for(postgresql_url: str, store:
         assert await store.records(thread.id) == []
         with pytest.raises(StoreError, match="in time"):
             await append
-    assert [record.seq for record in await store.append(thread.id, [said("b")])] == [1]
-    assert [record.key for record in await store.records(thread.id)] == ["b"]
+    # Whether the late one was stored is for the server to say; it is there once or not at all.
+    stored = await store.append(thread.id, [said("b")])
+    keys = [record.key for record in await store.records(thread.id)]
+    assert keys in (["b"], ["a", "b"])
+    assert [record.seq for record in stored] == [len(keys)]
 
 
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/none", "postgresql://nobody:secret@/none?host=/nonexistent"])
