@@ -67,7 +67,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "multidict": ("realtime/server/",),
     "sqlalchemy": SQL,
     "alembic": SQL,
-    "aiosqlite": ("realtime/threads/sqlite.py",),
     "asyncpg": ("realtime/threads/postgresql.py",),
     "openai": ("realtime/agents/responses.py",),
     "jinja2": ("prompts/",),
