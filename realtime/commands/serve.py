@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
@@ -53,10 +54,17 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         await stack.enter_async_context(gateway.running())
         doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
         address = await stack.enter_async_context(doors)
+        spare_the_collector()
         print(f"Voxgate is ready: {address}  ({_behind(settings)})", flush=True)
         await stop.wait()
         await gateway.drain()
     return 0
+
+
+def spare_the_collector() -> None:
+    """Leave what stays for good out of garbage collections: going through it stops every talk for 0.1 s."""
+    gc.collect()
+    gc.freeze()
 
 
 def _behind(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from random import Random
 
 import uvloop
 
+from realtime.commands.serve import spare_the_collector
 from tests.bench.meter import percentile
 from tests.fuzz.attacker import Attacker, attackers
 from tests.fuzz.calls import Frame
@@ -72,6 +73,7 @@ async def _serve(folder: Path, upstream: str) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async with watching() as watch:
         async with served(settings_for(folder, upstream=upstream)) as address:
+            spare_the_collector()
             print(address, flush=True)
             await reader.readline()
             watch.stalls.clear()
