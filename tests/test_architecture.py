@@ -63,7 +63,15 @@ SQL = tuple(
 )
 PLACES: dict[str, tuple[str, ...]] = {
     "websockets": ("transports/websocket.py",),
-    "aiohttp": ("realtime/server/", "realtime/mock/server.py"),
+    "aiohttp": (
+        "realtime/server/",
+        "realtime/mock/server.py",
+        "realtime/mock/edge.py",
+        "realtime/mock/realtime_door.py",
+        "realtime/mock/agent_door.py",
+        "realtime/mock/inside_door.py",
+        "realtime/mock/recording_door.py",
+    ),
     "multidict": ("realtime/server/",),
     "sqlalchemy": SQL,
     "alembic": SQL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from realtime.mock.item import Item, age, new_item
@@ -27,6 +28,8 @@ class Answers:
         self._responses: list[Response] = []
         self._paid: list[tuple[str, Tokens]] = []
         self._made = 0
+        self.bill: Counter[str] = Counter(responses=0, input_tokens=0, cached_tokens=0, output_tokens=0)
+        """What all responses that have ended came to."""
         settings = state.settings
         self._limits = RateLimits(requests=settings.requests_per_minute, tokens=settings.tokens_per_minute)
 
@@ -39,6 +42,11 @@ class Answers:
         """Those that have ended since the last call."""
         ended = [response for response in self._responses if not response.active]
         self._responses = [response for response in self._responses if response.active]
+        for response in ended:
+            usage = response.usage
+            cached = usage["input_token_details"]["cached_tokens"]
+            tokens = {name: usage[name] for name in ("input_tokens", "output_tokens")}
+            self.bill.update(responses=1, cached_tokens=cached, **tokens)
         return ended
 
     def create(self, event: JsonObject) -> Iterator[JsonObject]:

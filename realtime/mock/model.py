@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from realtime.mock.answers import Answers
+from realtime.mock.beta import BETA_CLOSE, BETA_REFUSED, check_shape
 from realtime.mock.configuration import Configuration
 from realtime.mock.conversation import Conversation
 from realtime.mock.ears import Ears
@@ -48,10 +49,19 @@ def tones() -> Speech:
 
 
 class MockModel:
-    """One session. ``now`` is a clock that never runs back; its zero is where ``expires_at`` counts from."""
+    """One session. ``now`` is a clock that never runs back; its zero is where ``expires_at`` counts from.
+
+    ``opening`` is a session update, already found right, that the session begins with.
+    """
 
     def __init__(
-        self, script: Script, *, seed: str, settings: ModelSettings | None = None, speech: Speech | None = None
+        self,
+        script: Script,
+        *,
+        seed: str,
+        settings: ModelSettings | None = None,
+        speech: Speech | None = None,
+        opening: JsonObject | None = None,
     ) -> None:
         settings, ids = settings or ModelSettings(), Ids(seed)
         self.session_id = ids.new("sess")
@@ -63,16 +73,10 @@ class MockModel:
             conversation=Conversation(),
             timeline=Timeline(),
         )
-        stage = Stage(
-            ids=ids,
-            conversation=self._state.conversation,
-            conversation_id=ids.new("conv"),
-            synthesizer=self._state.speech.synthesizer,
-            think_s=settings.think_s,
-            pace_s=settings.pace_s,
-        )
+        if opening is not None:
+            self._state.configuration.update(opening)
         self._ears = Ears(self._state)
-        self._answers = Answers(self._state, script, stage)
+        self._answers = Answers(self._state, script, _stage(self._state))
         self._expires: float | None = None
         self._closed = False
         items = ItemEvents(self._state)
@@ -121,6 +125,9 @@ class MockModel:
             effects += self._numbered(self._handlers[event["type"]](event))
         except Refused as refused:
             effects += self._numbered([refused.event(event_id if isinstance(event_id, str) else None)])
+            if refused.code == BETA_REFUSED:
+                self._closed = True
+                return [*effects, Close(BETA_CLOSE, "beta api shape disabled")]
         return effects + self._perform()
 
     def misread(self, reason: str, now: float) -> list[Effect]:
@@ -156,6 +163,7 @@ class MockModel:
             "active_response": active.id if active else None,
             "input_audio_ms": self._ears.audio_ms,
             "speaking": self._ears.speaking,
+            "bill": dict(self._answers.bill),
         }
 
     def _numbered(self, events: Iterable[JsonObject]) -> list[Effect]:
@@ -187,6 +195,8 @@ class MockModel:
 
     def _update_session(self, event: JsonObject) -> Iterator[JsonObject]:
         configuration, patch = self._state.configuration, event["session"]
+        if self._state.settings.refuse_beta:
+            check_shape(patch)
         before = configuration.speed if self._answers.active is not None else None
         configuration.update(patch, fixed_speed=before)
         self._ears.configure()
@@ -202,3 +212,14 @@ class MockModel:
     def _clear_output(self, event: JsonObject) -> Iterator[JsonObject]:
         message = f"Invalid value: '{event['type']}'. It is for sessions over WebRTC or SIP: here the client plays."
         raise wrong_value("type", message)
+
+
+def _stage(state: SessionState) -> Stage:
+    return Stage(
+        ids=state.ids,
+        conversation=state.conversation,
+        conversation_id=state.ids.new("conv"),
+        synthesizer=state.speech.synthesizer,
+        think_s=state.settings.think_s,
+        pace_s=state.settings.pace_s,
+    )

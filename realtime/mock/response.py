@@ -60,6 +60,11 @@ class Response:
         """True until ``response.done``."""
         return self.status == "in_progress"
 
+    @property
+    def usage(self) -> JsonObject:
+        """The bill so far."""
+        return self._bill.usage(self._made())
+
     def perform(self) -> Performance:
         """All events, with the waits between them."""
         yield {"type": "response.created", "response": self._body()}
@@ -227,7 +232,7 @@ class Response:
             "max_output_tokens": plan.max_output_tokens,
             "audio": {"output": {"format": plan.format, "voice": plan.voice}},
             "metadata": plan.metadata,
-            "usage": None if self.active else self._bill.usage(self._made()),
+            "usage": None if self.active else self.usage,
         }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from realtime.errors import ConfigurationError
+from realtime.mock.host import MockHost
 from realtime.mock.model import ModelSettings
 from realtime.mock.reply import Call, Context, Reply, Script
 from realtime.protocol.json import JsonObject
@@ -23,6 +24,12 @@ class Scenario:
     def script(self, chosen: Script) -> Script:
         """The script to run."""
         return chosen if self.wrap is None else self.wrap(chosen)
+
+    def prepare(self, host: MockHost) -> None:
+        """Put settings and faults in their place."""
+        host.settings = self.settings
+        for fault in self.faults:
+            host.faults.add(fault)
 
 
 class _Endless:

@@ -18,7 +18,8 @@ class ModelSettings:
 
     ``think_s`` pass before a response's first output, ``pace_s`` between its deltas of 200 ms each.
     ``context_tokens`` is the input limit, None for that of the model's name; ``threshold`` replaces the
-    session's for voice detection; ``deaf``: no spoken turn holds any words.
+    session's for voice detection; ``deaf``: no spoken turn holds any words; ``refuse_beta``: a
+    session of the beta's shape ends the connection.
     """
 
     model: str = "gpt-realtime"
@@ -32,6 +33,7 @@ class ModelSettings:
     tokens_per_minute: int = 1_000_000
     threshold: float | None = None
     deaf: bool = False
+    refuse_beta: bool = True
 
 
 @dataclass(slots=True)

@@ -1,0 +1,62 @@
+"""What agents need of the API: the models, and the Responses API."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+
+from realtime.mock import edge
+from realtime.mock.agent_api import AgentResponse, answer_request
+from realtime.mock.host import MockHost
+from realtime.mock.ids import Ids
+from realtime.protocol import json
+
+_MODELS = ("gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-2", "gpt-5.2")
+
+
+class AgentDoor:
+    """Answers by the mock's script, in one piece or streamed."""
+
+    def __init__(self, host: MockHost, denied: Callable[[web.Request], web.Response | None]) -> None:
+        self._host = host
+        self._denied = denied
+        self._ids = Ids(secrets.token_hex(8) if host.seed is None else f"{host.seed}/responses")
+
+    def routes(self) -> list[web.RouteDef]:
+        """What it answers."""
+        return [web.get("/v1/models", self._models), web.post("/v1/responses", self._responses)]
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if (denied := self._denied(request)) is not None:
+            return denied
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "voxgate"} for name in _MODELS]
+        return edge.json_answer({"object": "list", "data": data})
+
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        if (denied := self._denied(request)) is not None:
+            return denied
+        body = await edge.body_of(request)
+        script = self._host.agent_script or self._host.script
+        answer = answer_request(body, script, self._ids, int(time.time()))
+        if body.get("stream"):
+            return await _streamed(request, answer)
+        for step in answer.stream():
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+        return edge.json_answer(answer.body("failed" if answer.reply.failure else "completed"))
+
+
+async def _streamed(request: web.Request, answer: AgentResponse) -> web.StreamResponse:
+    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await stream.prepare(request)
+    for step in answer.stream():
+        if isinstance(step, float):
+            await asyncio.sleep(step)
+        else:
+            await stream.write(f"event: {step['type']}\ndata: {json.encode(step)}\n\n".encode())
+    await stream.write_eof()
+    return stream
