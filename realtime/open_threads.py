@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from realtime.protocol import appserver as app
 from realtime.protocol.ids import ThreadId
 from realtime.settings import LimitsSettings
 from realtime.threads.store import ThreadStore
+
+log = logging.getLogger(__name__)
 
 IDLE_S = 60.0
 """A lane that nobody used for so long is closed; the next use opens it again."""
@@ -128,8 +131,17 @@ class OpenThreads:
             self._on_failure(thread.id, error)
 
         lane = ThreadLane(thread, self._store, limit=self._limits.lane, clock_ms=_unix_ms, on_failure=failed)
-        known = self._open[thread.id] = _Open(lane, self._group.create_task(lane.run()), 0.0)
+        known = self._open[thread.id] = _Open(lane, self._group.create_task(self._write(lane, failed)), 0.0)
         return known
+
+    async def _write(self, lane: ThreadLane, failed: Callable[[StoreError], None]) -> None:
+        """Run a lane's writer. The one place where an unforeseen exception of a lane ends."""
+        try:
+            await lane.run()
+        except Exception:
+            log.exception("the writer of thread %s failed", lane.thread.id)
+            self._open.pop(lane.thread.id, None)
+            failed(StoreError("the thread can no longer be written"))
 
     async def _shut(self, known: _Open) -> None:
         known.lane.close()

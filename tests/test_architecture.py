@@ -96,10 +96,12 @@ NO_LOCKS = frozenset({"core", "session", "turns", "lanes", "gateway", "server"})
 MAY_CATCH_ALL: frozenset[tuple[str, str]] = frozenset(
     {
         ("realtime/calls.py", "Calls._run"),
+        ("realtime/open_threads.py", "OpenThreads._write"),
         ("realtime/turns.py", "Turns._outcome"),
         ("realtime/server/calls.py", "Calls._perform"),
         ("realtime/server/calls.py", "Calls._follow"),
         ("realtime/server/guard.py", "Guard.middleware"),
+        ("realtime/mock/python_script.py", "PythonScript.reply"),
     }
 )
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from realtime.core.config import SessionConfig
-from realtime.errors import UpstreamClosed, UpstreamConnectFailed, UpstreamError, UpstreamRejected
+from realtime.errors import ConfigurationError, UpstreamClosed, UpstreamConnectFailed, UpstreamError, UpstreamRejected
 from realtime.protocol.realtime import ServerEvent
 from realtime.protocol.realtime_v1 import Codec, codec_for
 from realtime.session.blotter import Blotter
@@ -62,7 +62,10 @@ class WebSocketOpener:
 
     async def __call__(self, config: SessionConfig) -> UpstreamConnection:
         """Connect; the key is read anew each time, so that it may be rotated."""
-        key = self._settings.key()
+        try:
+            key = self._settings.key()
+        except ConfigurationError as error:
+            raise UpstreamConnectFailed(error.message) from None
         headers: dict[str, str] = {"x-session-id": config.session_id}
         if key:
             headers["authorization"] = f"Bearer {key}"
