@@ -11,19 +11,18 @@ from typing import Any
 from realtime.errors import ConfigurationError
 from realtime.mock.refusal import Refused
 from realtime.mock.reply import Call, Context, Failure, Line, Reply, Say, Script
-from realtime.mock.schema import flag, list_of, mapping, nullable, number, record, text
+from realtime.mock.schema import Check, flag, list_of, mapping, nullable, number, record, text
 from realtime.protocol.json import JsonObject
 
-_RULE = record(
-    {"when": record({}, {"said": text, "output_of": text})},
-    {
-        "say": text,
-        "call": record({"name": text}, {"arguments": nullable(mapping)}),
-        "fail": record({"code": text}, {"message": text}),
-        "silence": flag,
-        "after": number(0, 3600),
-    },
-)
+_ACT: dict[str, Check] = {
+    "say": text,
+    "call": record({"name": text}, {"arguments": nullable(mapping)}),
+    "fail": record({"code": text}, {"message": text}),
+    "silence": flag,
+    "after": number(0, 3600),
+}
+_RULE = record({"when": record({}, {"said": text, "output_of": text})}, _ACT)
+_ALONE = record({}, _ACT)
 _RULES = list_of(_RULE)
 _ACTS = ("say", "call", "fail", "silence")
 
@@ -76,10 +75,21 @@ def _rule(entry: JsonObject, path: str) -> Rule:
     when = entry["when"]
     if len(when) != 1:
         raise Refused("invalid_value", f"'{path}.when' needs either 'said' or 'output_of'.")
-    if sum(act in entry for act in _ACTS) != 1:
-        raise Refused("invalid_value", f"'{path}' needs exactly one of {', '.join(_ACTS)}.")
+    _check_act(entry, path)
     said = _pattern(when["said"], f"{path}.when.said") if "said" in when else None
     return Rule(said, when.get("output_of"), _reply(entry))
+
+
+def act(entry: JsonObject, path: str) -> Reply:
+    """The reply that an act alone describes: ``{"say": …, "after": …}``; raises ``Refused``."""
+    _ALONE(entry, path)
+    _check_act(entry, path)
+    return _reply(entry)
+
+
+def _check_act(entry: JsonObject, path: str) -> None:
+    if sum(name in entry for name in _ACTS) != 1:
+        raise Refused("invalid_value", f"'{path}' needs exactly one of {', '.join(_ACTS)}.")
 
 
 def _pattern(said: str, path: str) -> re.Pattern[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from realtime.errors import ConfigurationError
@@ -13,6 +14,7 @@ from realtime.mock.assistant import AssistantScript
 from realtime.mock.magic import DefaultScript
 from realtime.mock.reply import Call, Context, Line, Reply, Say
 from realtime.mock.script import load_script
+from realtime.mock.server import MockServer
 from tests.mock.talk import Talk, calls, function, said
 
 AGENT = function("background_agent", "prompt")
@@ -281,3 +283,71 @@ def test_replies_are_plain_values() -> None:
     assert DefaultScript().reply(Context((Line("user", "hi"),))) == Reply((Say("hi"),))
     asked = Context((Line("user", "please call f with {}"),), {"f": {}})
     assert DefaultScript().reply(asked) == Reply((Call("f", "{}"),))
+
+
+FIVE_LINES = """
+import random
+def reply(context):
+    words = context.message.words
+    if "weather" in words: return [{"say": "One moment.", "after": 0.5}, {"call": {"name": "get_weather"}}]
+    if "fail" in words: return {"fail": {"code": "server_error"}}
+    if "hush" in words: return None
+    if "raise" in words: return 1 / 0
+    if "odd" in words: return 5
+    return f"you said {words}, {random.Random(context.seed).random()}"
+"""
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> str:
+    path = tmp_path / "script.py"
+    path.write_text(FIVE_LINES)
+    return str(path)
+
+
+def test_a_python_script(python: str) -> None:
+    talk = talk_with(python, function("get_weather"))
+    start = talk.now
+    response = talk.ask("what about the weather")
+    assert [item["type"] for item in response["output"]] == ["message", "function_call"]
+    assert talk.now - start >= 0.5
+    assert talk.ask("please fail")["status_details"]["error"]["code"] == "server_error"
+    assert talk.ask("hush")["output"] == []
+    assert said(talk.ask("anything")).startswith("you said anything, 0.")
+
+
+def test_a_python_script_has_the_chance_of_its_seed(python: str) -> None:
+    first, second = (talk_with(python) for _ in range(2))
+    row = [said(first.ask("x")) for _ in range(3)]
+    assert row == [said(second.ask("x")) for _ in range(3)]
+    assert len(set(row)) == 3
+
+
+@pytest.mark.parametrize(("words", "message"), [("raise", "ZeroDivisionError"), ("odd", "cannot be int")])
+def test_a_python_script_that_fails_makes_the_response_fail(python: str, words: str, message: str) -> None:
+    response = talk_with(python).ask(words)
+    assert response["status"] == "failed"
+    assert message in response["status_details"]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("answer = 5", "no function 'reply"), ("import nothing_of_that_name", "ModuleNotFound"), ("(", "SyntaxError")],
+)
+def test_a_wrong_python_script_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        load_script(str(path))
+
+
+async def test_the_responses_api_obeys_the_chosen_script(rules: str) -> None:
+    server = MockServer(script=load_script(rules))
+    async with server, aiohttp.ClientSession() as http:
+        body = {"model": "m", "input": "what about the weather"}
+        async with http.post(f"{server.base_url}/responses", json=body) as answer:
+            (call,) = (await answer.json())["output"]
+        assert (call["name"], call["arguments"]) == ("get_weather", '{"city": "Oslo"}')
+        async with http.post(f"{server.base_url}/responses", json={"model": "m", "input": "break"}) as answer:
+            failed = await answer.json()
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "rate_limit_exceeded")
