@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from realtime.core.actions import Flush, Play
-from realtime.core.call import Call, is_ours
+from realtime.core.call import Call
 from realtime.core.faults import OWN_CUT_PREFIX
 from realtime.core.playback import Cut
 from realtime.protocol.appserver import Item, Shed
@@ -51,7 +51,7 @@ class Answer:
             return
         self._finished_items = 0
         self._open_calls.clear()
-        ours = is_ours(event.response.metadata)
+        ours = self._call.is_ours(event.response.metadata)
         self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
 
     def done(self, event: ResponseDone) -> None:
@@ -76,7 +76,7 @@ class Answer:
             call.playback.done()
         if status == "failed":
             self._report_failure(response)
-        if call.responses.finished(response_id, ours=is_ours(response.metadata), now=call.now):
+        if call.responses.finished(response_id, ours=call.is_ours(response.metadata), now=call.now):
             call.ask_response()
 
     def _report_failure(self, response: Response) -> None:

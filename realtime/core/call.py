@@ -49,6 +49,7 @@ class Call:
         self.speaking = False
         self.replayed: frozenset[ItemId] = frozenset()
         self._number = 0
+        self._asked: str | None = None
 
     def new_item_id(self) -> ItemId:
         """An id of ours, unique in the thread."""
@@ -101,15 +102,15 @@ class Call:
     def ask_response(self) -> None:
         """The arbiter said yes."""
         self._number += 1
-        metadata = {METADATA_KEY: str(self._number)}
+        self._asked = str(self._number)
+        metadata = {METADATA_KEY: self._asked}
         event_id = f"create_{self.config.item_prefix}_{self._number}"
         self.send(ResponseCreate(event_id=event_id, response={"metadata": metadata}))
+
+    def is_ours(self, metadata: JsonObject | None) -> bool | None:
+        """Whether a response is the one that was asked for last, by its echoed metadata; None when it has none."""
+        return None if metadata is None else metadata.get(METADATA_KEY) == self._asked
 
     def wall_ms(self) -> int:
         """Unix milliseconds of the input that is being handled."""
         return self.config.clock_offset_ms + int(self.now * 1000)
-
-
-def is_ours(metadata: JsonObject | None) -> bool | None:
-    """Whether a response is ours by its echoed metadata; None when it carries none."""
-    return None if metadata is None else METADATA_KEY in metadata

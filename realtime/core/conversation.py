@@ -21,6 +21,7 @@ from realtime.core.answer import Answer
 from realtime.core.call import Call, State
 from realtime.core.config import SessionConfig
 from realtime.core.delegation import OWN_TOOLS, Delegation
+from realtime.core.doubles import Doubles
 from realtime.core.faults import Verdict, judge
 from realtime.core.hearing import Hearing
 from realtime.core.upstreams import Upstreams
@@ -55,6 +56,7 @@ class Conversation:
         self._hearing = Hearing(self._call, self._answer)
         self._delegation = Delegation(self._call)
         self._upstreams = Upstreams(self._call, self._answer, self._hearing)
+        self._doubles = Doubles()
         self._shown: tuple[bool, bool, int, bool] = (False, False, 0, False)
         self._handlers: dict[type[ev.ServerEvent], Callable[[Any], None]] = {
             ev.ItemAdded: self._item_added,
@@ -112,8 +114,10 @@ class Conversation:
         return self._drain()
 
     def receive(self, event: ev.ServerEvent, generation: int, *, now: float) -> list[Action]:
-        """An event of the upstream; one of a connection that is gone, or not yet taken, is dropped."""
+        """An event of the upstream; one of a connection that is gone, or not yet taken, or a double, is dropped."""
         if self.state is not State.OPEN or generation != self._upstreams.current:
+            return []
+        if self._doubles.has(event, generation):
             return []
         self._call.now = now
         handler = self._handlers.get(type(event))
@@ -256,8 +260,8 @@ class Conversation:
 
     def _surface(self, event: ev.ErrorEvent) -> None:
         refused_create = (event.error.event_id or "").startswith("create_")
-        if refused_create:
-            self._call.responses.denied()
+        if refused_create and self._call.responses.denied(now=self._call.now):
+            self._call.ask_response()
         code = event.error.code or event.error.type or "upstream_error"
         self._call.notify("error", {"message": event.text, "code": code, "retryable": False})
 
@@ -303,6 +307,8 @@ class Conversation:
                 names = ("responseActive", "responseWanted", "handoffsOpen", "speaking")
                 call.notify("state", dict(zip(names, state, strict=True)))
         actions, call.out = call.out, []
+        # Handing over may bring the next command at once: what this input caused is told before it.
+        actions.sort(key=lambda action: isinstance(action, act.StartOrJoinTurn))
         return actions
 
 

@@ -23,6 +23,9 @@ class Delegation:
         wish = call.handoffs.requested(item)
         if wish is None:
             return
+        if item.status == "incomplete":  # it was cut off: half a wish is none, and later upstreams are not told
+            call.answer(wish.call_id, call.config.words.cancelled)
+            return
         body = {
             "id": item.id or call.new_item_id(),
             "type": "function_call",

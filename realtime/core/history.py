@@ -1,7 +1,7 @@
 """What a new upstream must be told: the conversation so far, as items, bounded.
 
 Law: an item keeps the place where it began, whenever its words come; an output never goes without its
-call. What has no words yet is not told.
+call, and no call that waits for its output is left out. What has no words yet is not told.
 """
 
 from __future__ import annotations
@@ -56,17 +56,20 @@ class History:
         return last.get("role") == "user" or bool(last.get("output"))
 
     def replay(self) -> list[JsonObject]:
-        """The newest items within the bounds, oldest first."""
+        """The newest items within the bounds, oldest first, and every call that waits for its answer."""
         chosen: list[JsonObject] = []
-        chars = 0
+        answered: set[CallId] = set()
+        count = chars = 0
         for key in reversed(self._order):
             body = self._bodies[key]
             if body is None:
                 continue
-            chars += _weight(body)
-            if len(chosen) >= self._max_items or chars > self._max_chars:
-                break
-            chosen.append(body)
+            count, chars = count + 1, chars + _weight(body)
+            fits = count <= self._max_items and chars <= self._max_chars
+            if body["type"] == "function_call_output":
+                answered.add(body["call_id"])
+            if fits or (body["type"] == "function_call" and body["call_id"] not in answered):
+                chosen.append(body)
         chosen.reverse()
         return _without_orphans(chosen)
 

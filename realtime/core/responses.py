@@ -7,8 +7,8 @@ active one ends, is refused, or is given up.
 A response is *asked* from our ``response.create`` until ``response.created`` tells its id, then *active*
 until its end. Voice detection may begin one of its own while ours is on its way: ours is then refused
 by the upstream, which is no error, and the wish stays. Ours are told from its by the ``metadata`` that
-the API echoes; an upstream that never echoes is taken at its word that a response created after ours was
-sent is ours.
+the API echoes; while nothing was echoed, a response created after ours was sent passes for ours, until a
+refusal says that it is not.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class ResponseQueue:
         self._running = False
         self._active: ResponseId | None = None
         self._echoes = False
+        self._guessed = False
         self._wanted = False
         self.deadline: float | None = None
 
@@ -66,6 +67,7 @@ class ResponseQueue:
         if ours:
             self._echoes = True
         if ours or (ours is None and not self._echoes):
+            self._guessed = self._asked and not ours
             self._asked = False
         self._running = True
         self._active = response_id
@@ -78,18 +80,18 @@ class ResponseQueue:
 
     def refused(self, *, now: float) -> None:
         """Ours came while another was active: it is still wanted."""
-        if not self._asked:
+        if not (self._asked or self._guessed):
             return
-        self._asked = False
+        self._asked = self._guessed = False
         self._wanted = True
         if not self._running:
             self._running, self._active = True, None
         self.touched(now=now)
 
-    def denied(self) -> None:
-        """Ours was refused for another reason: it will not come, and is not asked for again."""
+    def denied(self, *, now: float) -> bool:
+        """Ours was refused for another reason, and is not asked for again; True: send one for a later wish now."""
         self._asked = False
-        self._settle()
+        return self._next(now)
 
     def finished(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has ended; True: send ``response.create`` for the wish now."""
@@ -112,7 +114,7 @@ class ResponseQueue:
     def lost(self, *, again: bool) -> None:
         """The connection is gone, and with it what was active; ``again``: it is to be asked for anew."""
         self._wanted = self._wanted or self._asked or (self._running and again)
-        self._asked = self._running = False
+        self._asked = self._running = self._guessed = False
         self._active = None
         self._echoes = False
         self.deadline = None
@@ -129,7 +131,7 @@ class ResponseQueue:
         return self._ask(now)
 
     def _ask(self, now: float) -> bool:
-        self._asked = True
+        self._asked, self._guessed = True, False
         self.deadline = now + self._limit_s
         return True
 

@@ -47,7 +47,9 @@ class Upstreams:
         """When ``tick`` is wanted."""
         if self._call.state is not State.OPEN:
             return None
-        return self._switch_at if self._standby is not None else self._prepare_at
+        if self._standby is None:
+            return self._prepare_at
+        return self._switch_at if self._standby_ready else None
 
     @property
     def was_open(self) -> bool:
@@ -94,10 +96,16 @@ class Upstreams:
         call = self._call
         if not self._standby_ready or call.state is not State.OPEN:
             return
-        quiet = not (call.responses.busy or call.speaking or call.playback.is_playing(now=call.now))
-        if quiet or (self._switch_at is not None and call.now >= self._switch_at):
+        if self._is_quiet() or (self._switch_at is not None and call.now >= self._switch_at):
             self._settle()
             self._begin_standby()
+
+    def _is_quiet(self) -> bool:
+        """Nobody speaks, and no words are still to come."""
+        call = self._call
+        if call.responses.busy or call.speaking or call.playback.is_playing(now=call.now):
+            return False
+        return all(item.type == "session" for item in call.items.open_items())
 
     def _open(self, delay: float) -> None:
         self._newest += 1

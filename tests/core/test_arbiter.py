@@ -127,3 +127,33 @@ def test_the_queue_is_idle_once_the_upstream_is() -> None:
     queue.created(ResponseId("r1"), ours=True, now=0)
     queue.finished(ResponseId("r1"), ours=True, now=1)
     assert (queue.busy, queue.wanted, queue.deadline) == (False, False, None)
+
+
+def test_a_guess_that_a_response_was_ours_is_taken_back_by_the_refusal() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.receive("response.created", response={"id": "vad"})
+    driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
+    driver.receive("response.done", response={"id": "vad", "status": "completed"})
+    assert driver.creates() == 2
+
+
+def test_the_late_end_of_a_response_that_was_given_up_is_not_the_end_of_the_next() -> None:
+    driver = Driver(response_s=20.0)
+    driver.apply(act.AppendText("one", respond=True))
+    first = driver.sent[-1]["response"]
+    driver.apply(act.AppendText("two", respond=True))
+    driver.tick(21)
+    assert driver.creates() == 2
+    driver.apply(act.AppendText("three", respond=True))
+    driver.receive("response.done", response={"id": "r1", "status": "cancelled", **first})
+    assert driver.creates() == 2
+
+
+def test_a_wish_behind_a_request_that_is_denied_is_asked_for() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("hi", respond=True))
+    event_id = driver.sent[-1]["event_id"]
+    driver.apply(act.AppendText("again", respond=True))
+    driver.receive("error", error={"code": "invalid_value", "message": "no", "event_id": event_id})
+    assert driver.creates() == 2

@@ -146,3 +146,28 @@ def test_words_of_a_turn_of_others_are_not_told() -> None:
 )
 def test_the_wish_is_found_in_the_arguments(arguments: str, request_: str) -> None:
     assert request_text(arguments) == request_
+
+
+def test_a_call_that_was_cut_off_is_answered_and_not_handed_over() -> None:
+    driver = Driver()
+    driver.receive(
+        "conversation.item.done",
+        item={
+            "type": "function_call",
+            "id": "item_1",
+            "call_id": "call_1",
+            "name": "background_agent",
+            "status": "incomplete",
+            "arguments": '{"prompt": "delete all',
+        },
+    )
+    assert driver.of(act.StartOrJoinTurn) == []
+    assert driver.outputs() == [("call_1", "cancelled")]
+    assert driver.creates() == 0
+
+
+def test_the_hand_off_comes_last_of_what_a_call_causes() -> None:
+    driver = Driver()
+    driver.call()
+    assert isinstance(driver.log[-1], act.StartOrJoinTurn)
+    assert driver.notes("state")[-1]["handoffsOpen"] == 1

@@ -141,3 +141,17 @@ def test_garbage_moves_nothing() -> None:
         ("conversation.item.input_audio_transcription.completed", {"item_id": "x"}),
     ):
         assert driver.receive(kind, **members) == []
+
+
+def test_an_event_that_comes_twice_counts_once() -> None:
+    driver = Driver()
+    for number in (1, 1, 2):
+        driver.receive("response.output_text.delta", event_id=f"event_{number}", item_id="a1", delta="ha")
+    assert [note["delta"] for note in driver.notes("transcript/delta")] == ["ha", "ha"]
+
+
+def test_different_events_of_one_id_all_count() -> None:
+    driver = Driver()
+    for delta in ("one", "two", "three"):
+        driver.receive("response.output_text.delta", event_id="event", item_id="a1", delta=delta)
+    assert [note["delta"] for note in driver.notes("transcript/delta")] == ["one", "two", "three"]

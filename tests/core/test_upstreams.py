@@ -216,3 +216,35 @@ def test_every_event_has_a_row_or_is_ignored_by_rule() -> None:
     handled = Conversation(CONFIG).handled_events
     assert handled | IGNORED == declared
     assert not handled & IGNORED
+
+
+def test_a_deadline_that_has_passed_is_not_named_again() -> None:
+    driver = Driver(session_limit_s=100.0)
+    driver.tick(86)
+    driver.tick(10)
+    assert driver.conversation.deadline is None
+    driver.apply(act.UpstreamOpened(2))
+    assert driver.conversation.generation == 2
+
+
+def test_no_switch_while_words_are_still_to_come() -> None:
+    driver = Driver(session_limit_s=100.0)
+    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.tick(86)
+    driver.apply(act.UpstreamOpened(2))
+    assert driver.conversation.generation == 1
+    driver.receive("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="hello")
+    assert driver.conversation.generation == 2
+
+
+def test_a_call_that_waits_is_told_again_however_long_the_talk_has_grown() -> None:
+    driver = Driver(history_items=3)
+    driver.call()
+    driver.apply(act.TurnStarted(CallId("call_1"), TurnId("t")))
+    for number in range(5):
+        driver.apply(act.AppendText(f"text {number}"))
+    driver.lose()
+    driver.log = [driver.opens[-1]]
+    driver.reopen()
+    items = [event["item"]["type"] for event in driver.sent if event["type"] == "conversation.item.create"]
+    assert items == ["function_call", "message", "message", "message"]

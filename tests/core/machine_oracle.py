@@ -1,0 +1,250 @@
+"""What must hold of one call, judged from what goes in and what comes out of it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.core import actions as act
+from realtime.core.config import SessionConfig
+from realtime.core.upstreams import SWITCH_AT
+from realtime.protocol import realtime as ev
+from realtime.protocol.appserver import Draft
+from realtime.protocol.json import JsonObject
+from tests.core.machine_wishes import Violated, Wishes, hold
+
+
+@dataclass(slots=True)
+class _Shown:
+    """An item of the thread as its clients have it."""
+
+    item: JsonObject
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What arrived of an answer's audio on one connection."""
+
+    generation: int
+    ms: float = 0.0
+
+
+class Oracle:
+    """One call. Every method raises ``Violated`` when something does not hold."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.wishes = Wishes(config.response_s)
+        self.generation = 0
+        self.closed = False
+        self.state: JsonObject | None = None
+        self._config = config
+        self._opens = 0
+        self._begun_at = 0.0
+        self._lost = False
+        self._lost_words = False
+        self._shown: dict[str, _Shown] = {}
+        self._finished_lines: set[str] = set()
+        self._audio: dict[str, _Heard] = {}
+        self._flushed: set[str] = set()
+        self._flushes = False
+        self._calls: dict[str, bool] = {}
+        self._cut_calls: set[str] = set()
+        self._outputs: dict[str, str] = {}
+        self._told_here: set[str] = set()
+        self._notes: list[str] = []
+
+    # -- what goes in ------------------------------------------------------------------------------
+
+    def hears(self, event: ev.ServerEvent) -> None:
+        """An event of the current connection is about to be taken."""
+        self._lost = isinstance(event, ev.ErrorEvent) and event.error.code == "session_expired"
+        self.wishes.hears(event)
+        if isinstance(event, ev.OutputAudioDelta):
+            self._count(event)
+        if isinstance(event, ev.ItemDone) and event.item.type == "function_call":
+            whole = event.item.status != "incomplete"
+            self._calls.setdefault(str(event.item.call_id), whole and event.item.name == "background_agent")
+            if not whole:
+                self._cut_calls.add(str(event.item.call_id))
+
+    def obeys(self, command: act.Command, now: float) -> None:
+        """A command is about to be applied."""
+        self._lost = isinstance(command, act.UpstreamLost)
+        match command:
+            case act.AppendText():
+                respond = command.respond
+                if respond or (respond is None and self._config.modality == "text" and command.role == "user"):
+                    self.wishes.wish(now)
+            case act.AppendSpeech() | act.CommitAudio():
+                self.wishes.wish(now)
+            case _:
+                pass
+
+    # -- what comes out ----------------------------------------------------------------------------
+
+    def sees(self, action: act.Action, now: float) -> None:
+        """An action, in order."""
+        hold(not self.closed, f"after Close came {action}")
+        match action:
+            case act.Send():
+                self._sends(action.event, now)
+            case act.Begin():
+                self._begins(action, now)
+            case act.Notify():
+                self._notifies(action.notification.method.removeprefix("thread/realtime/"), action.notification.params)
+            case act.Record():
+                self._records(action.draft)
+            case act.Play():
+                hold(action.chunk.item_id not in self._flushed, f"played after its flush: {action.chunk.item_id}")
+            case act.Flush():
+                self._flushes = True
+                self._flushed.add(str(action.item_id))
+            case _:
+                self._does(action)
+
+    def _does(self, action: act.Open | act.Close | act.StartOrJoinTurn) -> None:
+        match action:
+            case act.Open():
+                hold(action.generation == self._opens + 1, "generations are counted")
+                self._opens = action.generation
+            case act.Close():
+                self.closed = True
+                self._closes()
+            case act.StartOrJoinTurn():
+                hold(self._calls.get(action.call_id) is True, "only a call of the agent is handed over")
+
+    def begun_input(self) -> None:
+        """A new input: what the last one lost is forgotten."""
+        self._lost_words = self._flushes = False
+
+    def rests(self) -> None:
+        """Nothing is under way: the call is idle, and owes nothing."""
+        self.wishes.rests()
+        owed = [call for call in self._calls if call not in self._outputs]
+        hold(not owed, f"calls without an answer: {owed}")
+        hold(self.state is None or self.state == _IDLE, f"not idle: {self.state}")
+        left = [shown.item for shown in self._shown.values() if not shown.ended]
+        talking = [item["id"] for item in left if item["type"] == "assistantMessage"]
+        hold(not talking, f"answers that never end: {talking}")
+
+    @property
+    def items(self) -> list[str]:
+        """Answers whose audio has come, oldest first."""
+        return list(self._audio)
+
+    # -- details -----------------------------------------------------------------------------------
+
+    def _count(self, event: ev.OutputAudioDelta) -> None:
+        heard = self._audio.setdefault(str(event.item_id), _Heard(self.generation))
+        if event.delta is not None:
+            heard.ms += len(event.delta) * 3 / 4 / 48
+
+    def _sends(self, event: ev.ClientEvent, now: float) -> None:
+        match event:
+            case ev.ItemTruncate():
+                self._cuts(event.item_id)
+                heard = self._audio.get(event.item_id)
+                hold(heard is not None, "what is truncated has sounded")
+                if heard is not None:
+                    hold(heard.generation == self.generation, "only what this upstream said is truncated")
+                    hold(event.audio_end_ms <= heard.ms + 1e-3, f"truncated at {event.audio_end_ms} of {heard.ms}")
+            case ev.ItemDelete():
+                self._cuts(event.item_id)
+            case ev.ItemCreate():
+                self._creates(event.item, now)
+            case ev.ResponseCreate():
+                self.wishes.asks(str(event.event_id), self.generation, now)
+            case ev.ResponseCancel():
+                pass
+            case _:
+                pass
+
+    def _cuts(self, item_id: str) -> None:
+        hold(self._flushes or item_id in self._flushed, "what is cut is flushed")
+        self._flushed.add(item_id)
+
+    def _creates(self, item: JsonObject, now: float) -> None:
+        if item["type"] != "function_call_output":
+            return
+        call_id = str(item["call_id"])
+        hold(call_id in self._calls, f"an answer to no call: {call_id}")
+        hold(call_id not in self._told_here, f"a call answered twice on one connection: {call_id}")
+        hold(self._outputs.get(call_id, item["id"]) == item["id"], f"two answers to one call: {call_id}")
+        self._told_here.add(call_id)
+        if call_id not in self._outputs:
+            self._outputs[call_id] = item["id"]
+            if item["output"] and call_id not in self._cut_calls:
+                self.wishes.wish(now)
+
+    def _begins(self, action: act.Begin, now: float) -> None:
+        forced = self._lost or now >= self._begun_at + self._config.session_limit_s * SWITCH_AT
+        hold(forced or not self._lost_words, "a switch in a quiet moment lost what was being said")
+        self.generation, self._begun_at = action.generation, now
+        self._told_here.clear()
+        self.wishes.begins()
+        ids = [event.item["id"] for event in action.events if isinstance(event, ev.ItemCreate)]
+        hold(len(ids) == len(set(ids)), "no item is told twice")
+        items = [event.item for event in action.events if isinstance(event, ev.ItemCreate)]
+        for item in items:
+            self._creates(item, now)
+        # Every call that waits is told; one that is not has been answered while there was no connection.
+        told = {item["call_id"] for item in items if item["type"] == "function_call"}
+        for call_id in self._calls.keys() - self._outputs.keys() - told:
+            self._outputs[call_id] = "answered meanwhile"
+
+    def _notifies(self, method: str, params: JsonObject) -> None:
+        self._notes.append(method)
+        item_id = params.get("itemId")
+        match method:
+            case "started" | "closed":
+                hold(self._notes.count(method) == 1, f"said {method} twice")
+                hold("started" in self._notes, "closed before it started")
+            case "transcript/delta":
+                hold(item_id not in self._finished_lines, f"words after the end of {item_id}")
+                shown = self._shown.get(str(item_id))
+                hold(shown is None or not shown.ended, f"words after the record of {item_id}")
+            case "transcript/done":
+                hold(item_id not in self._finished_lines, f"the words of {item_id} end twice")
+                self._finished_lines.add(str(item_id))
+            case "state":
+                hold(params != self.state, "a state is told once")
+                self.state = params
+
+    def _records(self, draft: Draft) -> None:
+        item = draft.body["item"]
+        shown = self._shown.get(draft.key)
+        if draft.method == "item/started":
+            hold(shown is None, f"begun twice, or after its end: {draft.key}")
+            self._shown[draft.key] = _Shown(item)
+            return
+        hold(item.get("status") != "inProgress", "what is recorded as complete has an end")
+        self._lost_words |= "connection was lost" in str(item.get("error"))
+        if shown is not None and shown.ended:
+            changed = {name for name in item.keys() | shown.item.keys() if item.get(name) != shown.item.get(name)}
+            hold(changed <= _AMENDABLE, f"{draft.key} ended twice: {changed}")
+        self._shown[draft.key] = _Shown(item, ended=True)
+
+    def _closes(self) -> None:
+        hold(("closed" in self._notes) == ("started" in self._notes), "what said started says closed")
+        hold("started" not in self._notes or self._notes[-1] == "closed", "nothing is told after closed")
+        left = [known for known, shown in self._shown.items() if not shown.ended]
+        hold(not left, f"items that never end: {left}")
+
+    def check_state(self, *, open_calls: bool) -> None:
+        """What was told last of the hand-offs is so. ``open_calls``: the call is up."""
+        if open_calls:
+            waiting = len([call for call in self._calls if call not in self._outputs])
+            known = self.state["handoffsOpen"] if self.state is not None else 0
+            hold(known == waiting, f"{waiting} hand-offs are open, told were {known}")
+
+
+_AMENDABLE = {"status", "heardMs", "audioMs"}
+_IDLE = {
+    "threadId": "thread",
+    "responseActive": False,
+    "responseWanted": False,
+    "handoffsOpen": 0,
+    "speaking": False,
+}
+
+__all__ = ["Oracle", "Violated"]

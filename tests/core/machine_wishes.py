@@ -1,0 +1,128 @@
+"""Every wish for a response, what was asked for its sake, and what came of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.core.responses import METADATA_KEY
+from realtime.protocol import realtime as ev
+
+
+class Violated(AssertionError):
+    """An invariant does not hold."""
+
+
+def hold(truth: bool, otherwise: str) -> None:
+    """Raises ``Violated`` unless it is so."""
+    if not truth:
+        raise Violated(otherwise)
+
+
+@dataclass(slots=True)
+class _Ask:
+    """A ``response.create``. ``settled`` means that the wishes before it need no other."""
+
+    order: int
+    event_id: str
+    asked_at: float
+    refused: bool = False
+    settled: bool = False
+    answered: bool = False
+    """The call has been told what became of it."""
+
+
+class Wishes:
+    """A wish is granted by a later ``response.create`` that was accepted, denied or given up by the deadline.
+
+    It is not by one that was refused since another response was active, nor by one that went down with its
+    connection before the call heard of it.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._order = 0
+        self._last_wish: int | None = None
+        self._asks: list[_Ask] = []
+        self._active: str | None = None
+        self._echoed = False
+        self._heard_at = 0.0
+        self.given_up = 0
+
+    def wish(self, now: float) -> None:
+        """A response is wanted from here on."""
+        del now
+        self._order += 1
+        self._last_wish = self._order
+
+    def asks(self, event_id: str, generation: int, now: float) -> None:
+        """The call sends ``response.create``: never while it knows that another is, or may be, active."""
+        del generation
+        pending = self._asks[-1] if self._asks else None
+        hold(pending is None or pending.answered, "asked for a response while another was asked for")
+        hold(self._active is None, "asked for a response while one was active")
+        self._order += 1
+        self._asks.append(_Ask(self._order, event_id, now))
+
+    def hears(self, event: ev.ServerEvent) -> None:
+        """The call is told something of a response."""
+        match event:
+            case ev.ResponseCreated():
+                if not event.response.is_out_of_band:
+                    self._created(event.response)
+            case ev.ResponseDone():
+                self._settle(event.response)
+                if self._active is None or event.response.id == self._active:
+                    self._active = None
+            case ev.ErrorEvent():
+                if event.error.code == "conversation_already_has_active_response":
+                    self._answer_last()
+                elif (event.error.event_id or "").startswith("create_"):
+                    self._answer_last(settled=True)
+            case _:
+                pass
+
+    def lost(self, event: ev.ServerEvent) -> None:
+        """The call is never told this."""
+        if isinstance(event, ev.ErrorEvent):
+            for ask in self._asks:
+                ask.settled |= ask.event_id == event.error.event_id
+        elif isinstance(event, (ev.ResponseCreated, ev.ResponseDone)):
+            self._settle(event.response, answered=False)
+
+    def expires(self) -> None:
+        """The deadline has passed: what was not answered is given up."""
+        self.given_up += 1
+        self._active = None
+        if self._asks and not self._asks[-1].answered:
+            self._asks[-1].answered = self._asks[-1].settled = True
+
+    def begins(self) -> None:
+        """A new connection: what was asked on the old one is gone with it."""
+        self._active, self._echoed = None, False
+        self._answer_last()
+
+    def rests(self) -> None:
+        """No wish is left."""
+        granted = max((ask.order for ask in self._asks if ask.settled), default=0)
+        hold(self._last_wish is None or granted > self._last_wish, "a wish for a response was lost")
+
+    def _created(self, response: ev.Response) -> None:
+        self._active = response.id
+        self._settle(response)
+        if response.metadata is None and not self._echoed:
+            self._answer_last()
+
+    def _settle(self, response: ev.Response, *, answered: bool = True) -> None:
+        number = (response.metadata or {}).get(METADATA_KEY)
+        if number is None:
+            return
+        self._echoed |= answered
+        for ask in self._asks:
+            if ask.event_id.endswith(f"_{number}"):
+                ask.settled = True
+                ask.answered |= answered
+
+    def _answer_last(self, *, settled: bool = False) -> None:
+        if self._asks:
+            self._asks[-1].answered = True
+            self._asks[-1].settled |= settled

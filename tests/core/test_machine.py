@@ -1,0 +1,81 @@
+"""The whole conversation against the voice model, in memory, by a machine that does anything in any order.
+
+A step is one execution of one rule of ``CallMachine``. A step *met* an event if the event happened while it
+ran: a reconnect is a connection that was lost, could not be made, or took over from another; a refusal is a
+``conversation_already_has_active_response`` that reached the call; a barge-in is a flush of what was playing; a
+steer is a hand-off that joined a turn.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.core.machine_mutations import MUTATIONS, QUICK
+from tests.core.machine_rules import KINDS, CallMachine, Tally
+from tests.core.machine_wishes import Violated
+
+SEED = 7
+CASES = 50
+STEPS_A_CASE = 80
+FAST = settings(
+    max_examples=CASES,
+    stateful_step_count=STEPS_A_CASE,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+)
+CURSORY = settings(FAST, phases=(Phase.generate,), max_examples=5)
+"""To find out whether anything fails: what fails is not made small."""
+ENOUGH = 20_000
+"""Steps in which every mutation has to be found, so that the run of every day would."""
+
+
+def walk(steps: int, *, first_seed: int = SEED, how: settings = FAST) -> Tally:
+    """Run the machine, batch by batch, each with the next seed, until so many steps are done."""
+    tally = Tally()
+    machine = type("CallMachine", (CallMachine,), {"tally": tally})
+    number = first_seed
+    while tally.steps < steps:
+        run_state_machine_as_test(seed(number)(machine), settings=how)
+        number += 1
+    return tally
+
+
+def report(tally: Tally, seconds: float) -> str:
+    """A line for humans."""
+    shares = ", ".join(f"{kind} {tally.share(kind):.1%}" for kind in KINDS)
+    return f"machine: {tally.steps} steps from seed {SEED} in {seconds:.0f} s; met: {shares}"
+
+
+def walk_and_report(steps: int, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    tally = walk(steps)
+    with capsys.disabled():
+        print(f"\n{report(tally, time.monotonic() - began)}")
+    assert tally.steps >= steps
+    assert {kind: tally.share(kind) for kind in KINDS if tally.share(kind) < 0.05} == {}
+
+
+def test_the_invariants_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    walk_and_report(20_000, capsys)
+
+
+@pytest.mark.long
+def test_the_invariants_hold_for_long(capsys: pytest.CaptureFixture[str]) -> None:
+    walk_and_report(1_000_000, capsys)
+
+
+LOOKED_FOR = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in MUTATIONS]
+
+
+@pytest.mark.parametrize("name", LOOKED_FOR)
+def test_the_machine_finds_a_defect(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MUTATIONS[name](monkeypatch)
+    with pytest.raises(Violated):
+        walk(ENOUGH, how=CURSORY)
