@@ -1,0 +1,62 @@
+"""Scripts around scripts: what one scenario changes about every answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from realtime.mock.reply import Call, Context, Failure, Reply, Script
+
+Change = Callable[[Context, Reply], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Answers as another script, changed."""
+
+    script: Script
+    change: Change
+
+    def reply(self, context: Context) -> Reply:
+        """The changed answer."""
+        return self.change(context, self.script.reply(context))
+
+
+def endless(context: Context, reply: Reply) -> Reply:
+    """Begins each response and never ends it: only ``response.cancel`` does."""
+    del context
+    return replace(reply, endless=True)
+
+
+def slow_calls(context: Context, reply: Reply) -> Reply:
+    """Thinks three seconds before each function call."""
+    del context
+    return replace(reply, after_s=reply.after_s + 3.0) if _calls(reply) else reply
+
+
+def double_calls(context: Context, reply: Reply) -> Reply:
+    """Calls each function twice, as models do that correct themselves."""
+    del context
+    return replace(reply, parts=tuple(part for part in reply.parts for _ in range(2 if isinstance(part, Call) else 1)))
+
+
+def mute_until_answered(context: Context, reply: Reply) -> Reply:
+    """Says nothing as long as a function call has no output."""
+    waiting = Counter(line.name for line in context.lines if line.kind == "call")
+    waiting.subtract(line.name for line in context.lines if line.kind == "output")
+    return Reply() if any(count > 0 for count in waiting.values()) else reply
+
+
+def failing(code: str, message: str) -> Change:
+    """Every response fails."""
+
+    def change(context: Context, reply: Reply) -> Reply:
+        del context, reply
+        return Reply(failure=Failure(code, message))
+
+    return change
+
+
+def _calls(reply: Reply) -> bool:
+    return any(isinstance(part, Call) for part in reply.parts)
