@@ -117,7 +117,7 @@ class Ears:
     def _committed(self, sound: bytes, *, silent: bool = False) -> Iterator[JsonObject]:
         state = self._state
         body = {"id": self._turn(), "object": "realtime.item", "status": "completed", "type": "message", "role": "user"}
-        content = [{"type": "input_audio"}]
+        content = [{"type": "input_audio", "transcript": None}]
         item = Item({**body, "content": content}, {0: bytearray(sound)}, state.configuration.input_format)
         self._turn_id = None
         if not silent:

@@ -88,6 +88,7 @@ def new_item(given: JsonObject, new_id: Callable[[str], str], sound_format: Audi
     for index, part in enumerate(parts):
         if part["type"] == "input_audio":
             item.sounds[index] = bytearray(decode_audio(part.pop("audio"), f"{path}.content[{index}].audio"))
+            part.setdefault("transcript", None)
     item.body["content"] = parts
     return item
 
