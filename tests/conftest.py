@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ("tests.canary", "tests.needs")
+pytest_plugins = ("tests.canary", "tests.needs", "tests.mock.watch")

@@ -1,4 +1,7 @@
-"""The order of server events, as the Realtime API documents it: a checker that sees one session from its start."""
+"""The order of server events, as the Realtime API documents it: a checker that sees one session from its start.
+
+It knows every kind of event that the mock sends; another kind is a fault.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,21 @@ DELTAS = {
     "response.output_audio.delta": "response.output_audio.done",
     "response.function_call_arguments.delta": "response.function_call_arguments.done",
 }
+SPOKEN_ENDS = ("response.output_audio.done", "response.output_audio_transcript.done")
+WRITTEN_ENDS = ("response.output_text.done",)
+
+FOLLOWS: dict[str, tuple[str, ...]] = {
+    "response.created": ("rate_limits.updated",),
+    "input_audio_buffer.speech_stopped": ("input_audio_buffer.committed",),
+    "input_audio_buffer.timeout_triggered": ("input_audio_buffer.committed",),
+    "input_audio_buffer.committed": ("conversation.item.added",),
+    "response.output_audio.done": ("response.output_audio_transcript.done",),
+    "response.output_audio_transcript.done": ("response.content_part.done",),
+    "response.output_text.done": ("response.content_part.done",),
+    "response.content_part.done": ("conversation.item.done", "response.output_item.done"),
+    "response.function_call_arguments.done": ("conversation.item.done", "response.output_item.done"),
+}
+"""What alone may come next, where something alone may."""
 
 
 class OrderChecker:
@@ -22,10 +40,17 @@ class OrderChecker:
         self.open_items: set[str] = set()
         self.responses: dict[str, str] = {}
         self.default: str | None = None
+        self.outputs: dict[str, list[str]] = {}
         self.open_outputs: dict[tuple[str, int], str] = {}
+        self.parts: set[str] = set()
+        self.ended: set[tuple[str, str]] = set()
         self.open_parts: set[tuple[str, int]] = set()
         self.streams: dict[tuple[str, str], str] = {}
         self.speaking: str | None = None
+        self.heard_ms = 0
+        self.transcripts: dict[str, str] = {}
+        self.transcribed: set[str] = set()
+        self.expected: tuple[str, ...] | None = None
 
     def see(self, event: JsonObject) -> None:
         kind = event["type"]
@@ -39,11 +64,56 @@ class OrderChecker:
             self._delta(event)
         elif kind in DELTAS.values():
             self._stream_done(event)
-        elif handler := getattr(self, "_" + kind.replace(".", "_"), None):
+        else:
+            handler = getattr(self, "_" + kind.replace(".", "_"), None)
+            assert handler is not None, event
             handler(event)
+        if self.expected is not None and kind not in self.expected:
+            raise AssertionError(f"expected one of {self.expected}: {event}")
+        self.expected = FOLLOWS.get(kind)
 
     def _session_created(self, event: JsonObject) -> None:
         assert event["session"]["id"], event
+
+    def _session_updated(self, event: JsonObject) -> None:
+        assert event["session"]["id"], event
+
+    def _error(self, event: JsonObject) -> None:
+        assert event["error"]["type"] in ("invalid_request_error", "server_error"), event
+        assert event["error"]["message"], event
+        assert {"code", "param", "event_id"} <= event["error"].keys(), event
+
+    def _rate_limits_updated(self, event: JsonObject) -> None:
+        assert [limit["name"] for limit in event["rate_limits"]] == ["requests", "tokens"], event
+        assert all(0 <= limit["remaining"] <= limit["limit"] for limit in event["rate_limits"]), event
+
+    def _conversation_item_retrieved(self, event: JsonObject) -> None:
+        assert event["item"]["id"] in self.items, event
+
+    def _conversation_item_truncated(self, event: JsonObject) -> None:
+        assert event["item_id"] in self.items, event
+
+    def _conversation_item_input_audio_transcription_delta(self, event: JsonObject) -> None:
+        assert event["item_id"] in self.items, event
+        assert event["item_id"] not in self.transcribed, event
+        self.transcripts[event["item_id"]] = self.transcripts.get(event["item_id"], "") + event["delta"]
+
+    def _conversation_item_input_audio_transcription_completed(self, event: JsonObject) -> None:
+        assert self.transcripts.get(event["item_id"], "") == event["transcript"], event
+        self._transcription_over(event)
+
+    def _conversation_item_input_audio_transcription_failed(self, event: JsonObject) -> None:
+        assert event["item_id"] not in self.transcripts, event
+        self._transcription_over(event)
+
+    def _transcription_over(self, event: JsonObject) -> None:
+        assert event["item_id"] in self.items, event
+        assert event["item_id"] not in self.transcribed, event
+        self.transcribed.add(event["item_id"])
+
+    def _input_audio_buffer_timeout_triggered(self, event: JsonObject) -> None:
+        assert (self.default, self.speaking) == (None, None), event
+        assert 0 <= event["audio_start_ms"] <= event["audio_end_ms"], event
 
     def _conversation_item_added(self, event: JsonObject) -> None:
         item_id = event["item"]["id"]
@@ -67,10 +137,14 @@ class OrderChecker:
 
     def _input_audio_buffer_speech_started(self, event: JsonObject) -> None:
         assert self.speaking is None, event
+        assert event["item_id"] not in self.items, event
+        assert event["audio_start_ms"] >= 0, event
+        self.heard_ms = event["audio_start_ms"]
         self.speaking = event["item_id"]
 
     def _input_audio_buffer_speech_stopped(self, event: JsonObject) -> None:
         assert self.speaking == event["item_id"], event
+        assert event["audio_end_ms"] >= self.heard_ms, event
 
     def _input_audio_buffer_committed(self, event: JsonObject) -> None:
         assert self.speaking in (None, event["item_id"]), event
@@ -93,39 +167,61 @@ class OrderChecker:
         key = (event["response_id"], event["output_index"])
         assert event["item"]["status"] == "in_progress", event
         assert not [each for each in self.open_outputs if each[0] == event["response_id"]], event
+        outputs = self.outputs.setdefault(event["response_id"], [])
+        assert event["output_index"] == len(outputs), event
+        outputs.append(event["item"]["id"])
         self.open_outputs[key] = event["item"]["id"]
 
     def _response_output_item_done(self, event: JsonObject) -> None:
         key = (event["response_id"], event["output_index"])
         assert self.open_outputs.pop(key) == event["item"]["id"], event
         assert key not in self.open_parts, event
+        if event["item"]["type"] == "function_call":
+            assert (event["item"]["id"], "response.function_call_arguments.done") in self.ended, event
+        else:
+            assert event["item"]["id"] in self.parts, event
         assert event["item"]["id"] not in self.open_items, event
 
     def _response_content_part_added(self, event: JsonObject) -> None:
         key = (event["response_id"], event["output_index"])
         assert self.open_outputs[key] == event["item_id"], event
+        assert event["item_id"] not in self.parts, event
+        self.parts.add(event["item_id"])
         self.open_parts.add(key)
 
     def _response_content_part_done(self, event: JsonObject) -> None:
         self.open_parts.remove((event["response_id"], event["output_index"]))
         unfinished = [kind for item, kind in self.streams if item == event["item_id"]]
         assert not unfinished, event
+        ends = {"audio": SPOKEN_ENDS, "text": WRITTEN_ENDS}[event["part"]["type"]]
+        assert {(event["item_id"], end) for end in ends} <= self.ended, event
 
     def _response_done(self, event: JsonObject) -> None:
         response = event["response"]
         assert self.responses[response["id"]] == "in_progress", event
         assert not [key for key in self.open_outputs if key[0] == response["id"]], event
         assert response["status"] != "in_progress", event
+        details = response["status_details"]
+        assert (details is None) == (response["status"] == "completed"), event
+        assert details is None or details["type"] == response["status"], event
+        usage = response["usage"]
+        assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"], event
+        assert not any("audio" in part for item in response["output"] for part in item.get("content", [])), event
+        assert [item["id"] for item in response["output"]] == self.outputs.get(response["id"], []), event
         self.responses[response["id"]] = response["status"]
         if self.default == response["id"]:
             self.default = None
 
     def _delta(self, event: JsonObject) -> None:
         assert self.open_outputs[event["response_id"], event["output_index"]] == event["item_id"], event
+        assert (event["item_id"], DELTAS[event["type"]]) not in self.ended, event
         key = (event["item_id"], DELTAS[event["type"]])
         self.streams[key] = self.streams.get(key, "") + event["delta"]
 
     def _stream_done(self, event: JsonObject) -> None:
-        said = self.streams.pop((event["item_id"], event["type"]), "")
+        key = (event["item_id"], event["type"])
+        assert key not in self.ended, event
+        self.ended.add(key)
+        said = self.streams.pop(key, "")
         for name in ("text", "transcript", "arguments"):
             assert event.get(name, said) == said, event

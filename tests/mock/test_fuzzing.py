@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from realtime.mock.host import serve_link
+from realtime.mock.magic import DefaultScript
+from realtime.mock.model import ModelSettings
 from tests.mock.talk import Talk, base64_of, function, silence, tone
+from transports.errors import LinkClosed
+from transports.link import memory_pair
 
 SOUND = [base64_of(tone(150)), base64_of(silence(700)), base64_of(tone(5)), "?", "AAA="]
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "please call f with {}"}]}
@@ -88,3 +97,81 @@ def test_any_row_of_events_is_answered_in_order(steps: list[dict[str, Any] | flo
     talk.wait(60.0)
     assert talk.model.state()["active_response"] is None
     assert not talk.order.open_items
+
+
+# -- frames on the wire ------------------------------------------------------------------------------------
+
+ODD_VALUES: list[Any] = [None, True, -1, 2**63, 1e308, "", "x", "\u0000", "\U0001f4a9", [], {}, [[]], {"a": {"b": []}}]
+FRAMES: list[dict[str, Any]] = [
+    {"type": "session.update", **session(instructions="x", tools=[function("f", "x")], tool_choice="auto")},
+    {"type": "session.update", **session(audio={"input": {"format": {"type": "audio/pcmu"}, "transcription": None}})},
+    {"type": "session.update", **session(audio={"output": {"format": {"type": "audio/pcm", "rate": 24000}}})},
+    {"type": "session.update", **session(truncation={"type": "retention_ratio", "retention_ratio": 0.5})},
+    {"type": "input_audio_buffer.append", "audio": SOUND[0]},
+    {"type": "input_audio_buffer.append", "audio": SOUND[1]},
+    {"type": "input_audio_buffer.commit"},
+    {"type": "input_audio_buffer.clear"},
+    {"type": "conversation.item.create", "item": MESSAGE, "previous_item_id": "root"},
+    {"type": "conversation.item.create", "item": {"type": "function_call", "name": "f", "arguments": "{}"}},
+    {"type": "conversation.item.retrieve", "item_id": "a"},
+    {"type": "conversation.item.truncate", "item_id": "a", "content_index": 0, "audio_end_ms": 5},
+    {"type": "response.create", "response": {"conversation": "none", "input": [MESSAGE], "metadata": {"a": "b"}}},
+    {"type": "response.create", "response": {"output_modalities": ["text"], "max_output_tokens": 5}},
+    {"type": "response.cancel"},
+    {"type": "output_audio_buffer.clear"},
+]
+
+
+def spoilt(value: Any, chance: random.Random) -> Any:
+    """The value with something odd in it, at any depth."""
+    if isinstance(value, dict) and value and chance.random() < 0.8:
+        name = chance.choice([*value, "extra"])
+        return {**value, name: spoilt(value.get(name), chance)}
+    if isinstance(value, list) and value and chance.random() < 0.8:
+        place = chance.randrange(len(value))
+        return [*value[:place], spoilt(value[place], chance), *value[place + 1 :]]
+    return chance.choice(ODD_VALUES)
+
+
+def frame(chance: random.Random) -> str:
+    """A frame: right, spoilt inside, or spoilt as text."""
+    body = chance.choice(FRAMES)
+    kind = chance.random()
+    if kind < 0.2:
+        return json.dumps(body)
+    if kind < 0.8:
+        return json.dumps(spoilt(body, chance))
+    text = json.dumps(body)
+    place = chance.randrange(len(text))
+    return chance.choice([text[:place], text[:place] + chr(chance.randrange(1, 0xD7FF)) + text[place + 1 :], "[" * 200])
+
+
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+async def test_any_row_of_frames_is_answered_on_the_wire(count: int) -> None:
+    """A frame that says its ``event_id`` and is answered by an error gets that id back; the session goes on."""
+    chance = random.Random(count)
+    ours, theirs = memory_pair(capacity=100_000)
+    settings = ModelSettings(refuse_beta=False, think_s=0.0, pace_s=0.0, tokens_per_minute=10**9)
+    seen: dict[str, int] = {}
+    async with asyncio.timeout(120.0), asyncio.TaskGroup() as group:
+        serving = group.create_task(serve_link(theirs, DefaultScript(), settings=settings))
+        for number in range(count):
+            await ours.send(frame(chance))
+            await ours.send(json.dumps({"type": "response.jump", "event_id": f"probe_{number}"}))
+            while (event := json.loads(await ours.receive())).get("error", {}).get("event_id") != f"probe_{number}":
+                seen[event["type"]] = seen.get(event["type"], 0) + 1
+        assert not serving.done()
+        await ours.close()
+    assert seen["error"] > count / 4
+    assert {"session.updated", "response.done", "conversation.item.done"} <= seen.keys()
+
+
+async def test_a_session_of_the_beta_is_the_documented_close() -> None:
+    ours, theirs = memory_pair()
+    async with asyncio.timeout(10.0), asyncio.TaskGroup() as group:
+        group.create_task(serve_link(theirs, DefaultScript()))
+        await ours.send('{"type": "session.update", "session": {"modalities": ["text"]}}')
+        assert [json.loads(await ours.receive())["type"] for _ in range(2)] == ["session.created", "error"]
+        with pytest.raises(LinkClosed) as caught:
+            await ours.receive()
+    assert caught.value.code == 4000

@@ -213,10 +213,11 @@ async def test_impatient() -> None:
         async with http.ws_connect(address(server), autoping=False) as deaf:
             kinds = [message.type async for message in deaf]
         assert kinds == [aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.PING]
-        async with http.ws_connect(address(server)) as answering:
-            await answering.receive()
+        async with connected(server) as client:
             with pytest.raises(TimeoutError):
-                await answering.receive(timeout=2.0)
+                async with asyncio.timeout(1.8):
+                    await client.socket.recv()
+            assert said(await client.ask("still here")) == "still here"
 
 
 def test_double_call() -> None:
