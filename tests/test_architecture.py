@@ -86,6 +86,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "pydantic": ("realtime/",),
     "pydantic_core": ("realtime/server/validation.py",),
     "pydantic_settings": ("realtime/settings.py",),
+    "pytest": ("realtime/mock/pytest_plugin.py",),
     "argparse": ("realtime/cli.py", "realtime/commands/"),
 }
 ENVIRONMENT = "realtime/settings.py"

@@ -53,6 +53,7 @@ def test_its_metadata_names_the_command_the_licence_and_the_python(wheel: zipfil
     scripts = configparser.ConfigParser()
     scripts.read_string(_dist_info(wheel, "entry_points.txt"))
     assert dict(scripts["console_scripts"]) == {"voxgate": "realtime.cli:main"}
+    assert dict(scripts["pytest11"]) == {"voxgate": "realtime.mock.pytest_plugin"}
     metadata = email.message_from_string(_dist_info(wheel, "METADATA"))
     assert (metadata["Name"], metadata["Requires-Python"]) == ("voxgate", ">=3.11")
     assert metadata["License-Expression"] == "Apache-2.0"
