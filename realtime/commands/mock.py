@@ -21,12 +21,17 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="port, 0 for any free one (default: %(default)s)")
-    parser.add_argument("--script", default="default", metavar="FILE|NAME", help="default, assistant, or a YAML file")
+    parser.add_argument(
+        "--script", default="default", metavar="FILE|NAME", help="default, assistant, a YAML or a Python file"
+    )
     parser.add_argument("--scenario", metavar="NAME", help="a situation to rehearse")
     parser.add_argument("--list-scenarios", action="store_true", help="name the scenarios and leave")
     parser.add_argument("--seed", type=int, metavar="N", help="same seed, same ids")
     parser.add_argument("--api-key", metavar="KEY", help="refuse clients without this key")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write every event as a JSON line")
+    parser.add_argument("--allow-beta", action="store_true", help="do not turn clients of the beta API away")
+    parser.add_argument("--record", metavar="UPSTREAM", help="proxy this base URL and record its sessions to --log")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="play the sessions of a recording")
     return parser
 
 
@@ -47,6 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         api_key=arguments.api_key,
         log=arguments.log,
+        refuse_beta=not arguments.allow_beta,
+        record=arguments.record,
+        replay=arguments.replay,
     )
     return run_until_signal(lambda stop: _serve(options, stop))
 

@@ -67,7 +67,7 @@ class RealtimeDoor:
             await socket.send_str(json.encode({"event_id": "event_1", **error_event(BETA_REFUSED, BETA_MESSAGE)}))
             await socket.close(code=BETA_CLOSE, message=b"beta api shape disabled")
             return socket
-        await self._host.serve(_SocketCarrier(socket, request), model, opening=opening)
+        await self._host.serve(SocketCarrier(socket, request), model, opening=opening)
         return socket
 
     async def _join(self, request: web.Request, call_id: str) -> web.StreamResponse:
@@ -78,7 +78,7 @@ class RealtimeDoor:
         if not socket.can_prepare(request):
             return edge.error(426, "upgrade_required", "This is a WebSocket endpoint.")
         await socket.prepare(request)
-        await self._host.join(_SocketCarrier(socket, request), live)
+        await self._host.join(SocketCarrier(socket, request), live)
         return socket
 
     def _socket(self) -> web.WebSocketResponse:
@@ -129,7 +129,7 @@ class RealtimeDoor:
         return self.denied(request) or edge.error(400, BETA_REFUSED, BETA_MESSAGE)
 
 
-class _SocketCarrier:
+class SocketCarrier:
     """An accepted WebSocket as a carrier."""
 
     def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:

@@ -11,6 +11,7 @@ from typing import Self
 
 from aiohttp import web
 
+from realtime.errors import ConfigurationError
 from realtime.mock import edge
 from realtime.mock.agent_door import AgentDoor
 from realtime.mock.host import MockHost
@@ -18,6 +19,8 @@ from realtime.mock.inside_door import InsideDoor
 from realtime.mock.journal import Journal
 from realtime.mock.magic import DefaultScript
 from realtime.mock.realtime_door import CLOSE_S, RealtimeDoor
+from realtime.mock.recording import load_recording
+from realtime.mock.recording_door import RecordingDoor, ReplayDoor, serve_door
 from realtime.mock.reply import Script
 from realtime.mock.scenarios import Scenario, find_scenario
 from realtime.mock.script import load_script
@@ -87,7 +90,11 @@ class MockServer:
 
 @dataclass(frozen=True, slots=True)
 class MockOptions:
-    """What ``voxgate mock`` is given. ``script`` is a name or a file; ``log`` a file for JSON lines."""
+    """What ``voxgate mock`` is given. ``script`` is a name or a file; ``log`` a file for JSON lines.
+
+    ``record``: instead of a mock, a proxy of this base URL that writes ``log``. ``replay``: instead of a
+    mock, the recording in this file.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -97,6 +104,8 @@ class MockOptions:
     api_key: str | None = None
     log: Path | None = None
     refuse_beta: bool = True
+    record: str | None = None
+    replay: Path | None = None
 
 
 async def run_mock(options: MockOptions, ready: Callable[[str], None]) -> None:
@@ -104,6 +113,10 @@ async def run_mock(options: MockOptions, ready: Callable[[str], None]) -> None:
 
     Raises ``ConfigurationError`` before it listens, ``OSError`` when it cannot listen.
     """
+    if options.replay is not None:
+        await serve_door(ReplayDoor(load_recording(options.replay)), options.host, options.port, ready)
+    if options.record is not None:
+        await _record(options, options.record, ready)
     chosen = load_script(options.script)
     situation = find_scenario(options.scenario) if options.scenario is not None else Scenario("")
     server = MockServer(
@@ -120,3 +133,13 @@ async def run_mock(options: MockOptions, ready: Callable[[str], None]) -> None:
     async with server:
         ready(server.base_url)
         await asyncio.get_running_loop().create_future()
+
+
+async def _record(options: MockOptions, upstream: str, ready: Callable[[str], None]) -> None:
+    if options.log is None:
+        raise ConfigurationError("--record: needs --log FILE to record to", setting="--record")
+    journal = Journal(options.log)
+    try:
+        await serve_door(RecordingDoor(upstream, journal, options.api_key), options.host, options.port, ready)
+    finally:
+        journal.close()
