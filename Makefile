@@ -23,6 +23,7 @@ test: setup
 
 test-all: setup
 	tests/packages.sh
+	tests/clients/install.sh
 	VOXGATE_LONG=1 $(BIN)/python -m pytest
 
 check: setup
@@ -39,7 +40,9 @@ lock:
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --all-extras --group dev --constraint requirements.lock requirements-build.in pyproject.toml -o requirements-dev.lock
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --constraint requirements-dev.lock requirements-build.in -o requirements-build.lock
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 tests/clients/requirements-clients.in -o tests/clients/requirements-clients.lock
+	npm --prefix tests/clients install --package-lock-only --omit-lockfile-registry-resolved
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-clients tests/clients/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

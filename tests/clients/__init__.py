@@ -1,0 +1,1 @@
+"""Published clients of the Realtime API, unmodified, against the mock."""
