@@ -39,8 +39,10 @@ class Ears:
     @property
     def deadline(self) -> float | None:
         """When silence has lasted too long."""
+        if self._idle_from is None:
+            return None
         detection = self._state.configuration.turn_detection
-        if self._idle_from is None or detection is None or detection.idle_ms is None:
+        if detection is None or detection.idle_ms is None:
             return None
         return self._idle_from + detection.idle_ms / 1000
 

@@ -14,6 +14,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 
 from realtime.mock.server import MockServer
+from realtime.mock.sound import FORMATS
 from tests.mock.sdk_types import check
 from tests.mock.talk import base64_of, silence, tone
 
@@ -143,6 +144,46 @@ async def test_barge_in_and_truncate(connection: AsyncRealtimeConnection) -> Non
     await until(connection, "conversation.item.retrieved")
     await connection.conversation.item.delete(item_id=delta.item_id)
     await until(connection, "conversation.item.deleted")
+
+
+async def test_g711_both_ways(connection: AsyncRealtimeConnection) -> None:
+    law = FORMATS["audio/pcmu"]
+    await connection.session.update(
+        session={
+            "type": "realtime",
+            "instructions": "heard: on the phone",
+            "audio": {"input": {"format": {"type": "audio/pcmu"}}, "output": {"format": {"type": "audio/pcmu"}}},
+        }
+    )
+    sound = law.from_pcm(silence(300) + tone(500) + silence(700))
+    for start in range(0, len(sound), 160):
+        await connection.input_audio_buffer.append(audio=base64_of(sound[start : start + 160]))
+    events = await until(connection, "response.done")
+    assert joined(events, "response.output_audio_transcript.delta") == "on the phone"
+    deltas = [event.delta for event in events if event.type == "response.output_audio.delta"]
+    assert sum(len(base64.b64decode(delta)) for delta in deltas) == len("on the phone") * 60 * 8
+
+
+async def test_insertion_and_a_response_out_of_band(connection: AsyncRealtimeConnection) -> None:
+    await say(connection, "the last")
+    await connection.conversation.item.create(
+        item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "the first"}], "id": "one"},
+        previous_item_id="root",
+    )
+    await connection.response.create(
+        response={
+            "conversation": "none",
+            "output_modalities": ["text"],
+            "metadata": {"topic": "side"},
+            "input": [{"type": "item_reference", "id": "one"}],
+        }
+    )
+    events = await until(connection, "response.done")
+    assert joined(events, "response.output_text.delta") == "the first"
+    done = events[-1]
+    assert done.type == "response.done"
+    assert done.response.metadata == {"topic": "side"}
+    assert done.response.conversation_id is None
 
 
 async def test_a_wrong_key() -> None:
