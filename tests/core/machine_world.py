@@ -267,8 +267,13 @@ class World:
                 self.open_wire(wire)
             elif wire.dead and wire.phase == "open":
                 self.lose_wire(wire, act.Loss("it was dead"))
-        if self.wire is not None and self.wire.alive and self.wire.model.state()["speaking"]:
+        if self.wire is not None and self.wire.alive and self._speaking(self.wire):
             self.wire.up.append({"type": "input_audio_buffer.clear"})
+
+    def _speaking(self, wire: Wire) -> bool:
+        """Either side thinks so: the call may never have been told that the speech ended."""
+        state = self.oracle.state
+        return wire.model.state()["speaking"] or (state is not None and state["speaking"])
 
     def _quiet(self) -> bool:
         wire = self.wire
