@@ -16,6 +16,9 @@ from realtime.protocol.realtime import Item
 BACKGROUND_AGENT = "background_agent"
 REMAIN_SILENT = "remain_silent"
 
+KEPT = 4096
+"""Calls remembered, so that none is taken twice."""
+
 _REQUEST_MEMBERS = ("input_transcript", "input", "text", "prompt", "query")
 
 
@@ -46,10 +49,11 @@ class Handoffs:
     """The calls of one conversation, and the turns whose words go to the voice."""
 
     def __init__(self) -> None:
-        self._seen: set[CallId] = set()
+        self._seen: dict[CallId, None] = {}
         self._unanswered: set[CallId] = set()
         self._owner: dict[TurnId, CallId] = {}
         self._turns: dict[TurnId, bool] = {}
+        self._steered: set[TurnId] = set()
 
     @property
     def open(self) -> int:
@@ -61,7 +65,9 @@ class Handoffs:
         call_id = item.call_id or (CallId(item.id) if item.id else None)
         if call_id is None or call_id in self._seen:
             return None
-        self._seen.add(call_id)
+        self._seen[call_id] = None
+        if len(self._seen) > KEPT:
+            del self._seen[next(iter(self._seen))]
         self._unanswered.add(call_id)
         if item.name == BACKGROUND_AGENT:
             return Delegated(call_id, item.id, request_text(item.arguments or ""))
@@ -71,6 +77,15 @@ class Handoffs:
         """The call began this turn: the turn's end answers it."""
         self._owner[turn_id] = call_id
         self._turns.setdefault(turn_id, False)
+
+    def steered(self, turn_id: TurnId) -> None:
+        """A call joined this turn: what it asked for may be answered long before the turn ends."""
+        self._steered.add(turn_id)
+        self.follow(turn_id)
+
+    def is_steered(self, turn_id: TurnId) -> bool:
+        """True when a call joined the turn."""
+        return turn_id in self._steered
 
     def follow(self, turn_id: TurnId) -> None:
         """What is said in this turn goes to the voice, though no call waits for its end."""
@@ -87,6 +102,7 @@ class Handoffs:
         """The call to answer (if any) and whether anything was said; None for a turn of others."""
         if turn_id not in self._turns:
             return None
+        self._steered.discard(turn_id)
         return self._owner.pop(turn_id, None), self._turns.pop(turn_id)
 
     def answer(self, call_id: CallId) -> bool:

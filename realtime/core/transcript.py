@@ -14,6 +14,8 @@ from realtime.protocol.ids import ItemId
 
 KEPT = 512
 """Lines remembered; older ones are done with."""
+MAX_LINE = 1_000_000
+"""Characters after which a line that never ends gets no more words."""
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Transcript:
     def delta(self, item_id: ItemId, role: str, text: str) -> bool:
         """Add words; False when the line had ended already."""
         entry = self._entries.get(item_id) or self._open(item_id, role)
-        if entry.done:
+        if entry.done or len(entry.text) > MAX_LINE:
             return False
         entry.text += text
         return True
