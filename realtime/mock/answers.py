@@ -40,6 +40,8 @@ class Answers:
 
     def finished(self) -> list[Response]:
         """Those that have ended since the last call."""
+        if not self._responses:
+            return []
         ended = [response for response in self._responses if not response.active]
         self._responses = [response for response in self._responses if response.active]
         for response in ended:

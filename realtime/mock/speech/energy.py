@@ -40,7 +40,7 @@ class EnergyDetector:
         whole = len(data) // (_FRAME * 2) * (_FRAME * 2)
         self._rest = data[whole:]
         samples = np.frombuffer(data[:whole], dtype="<i2").reshape(-1, _FRAME).astype(np.float32)
-        loud = np.sqrt(np.mean(samples * samples, axis=1)) > self._level if whole else np.zeros(0, dtype=bool)
+        loud = np.einsum("ij,ij->i", samples, samples) > self._level * self._level * _FRAME
         if not self._speaking and not self._loud_run and not loud.any():
             self._frames += len(loud)
             return []
