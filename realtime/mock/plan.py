@@ -56,7 +56,7 @@ def plan(session: JsonObject, overrides: JsonObject) -> Plan:
     output = {**session["audio"]["output"], **overrides.get("audio", {}).get("output", {})}
     if output["format"]["type"] == "audio/pcm":
         output["format"] = {"type": "audio/pcm", "rate": SAMPLE_RATE}
-    settings = {**session, **overrides}
+    settings = session | {name: value for name, value in overrides.items() if value is not None}
     choice = settings["tool_choice"]
     check_choice(choice, settings["tools"], "response.tool_choice")
     tools = {tool["name"]: tool.get("parameters") or {} for tool in settings["tools"] if tool["type"] == "function"}

@@ -234,7 +234,7 @@ def _input_item(value: object, path: str) -> None:
 RESPONSE = record(
     {},
     {
-        "instructions": text,
+        "instructions": nullable(text),
         "tools": _TOOLS,
         "tool_choice": _TOOL_CHOICE,
         "output_modalities": _MODALITIES,

@@ -316,3 +316,13 @@ def test_items_alone_start_no_response() -> None:
     talk = Talk()
     talk.type("hello")
     assert talk.wait(5.0) == []
+
+
+def test_no_instructions_for_a_response_are_those_of_the_session() -> None:
+    talk = Talk()
+    talk.configure(instructions="a" * 400)
+    talk.type("hello")
+    asked = talk.respond(instructions=None)["usage"]["input_tokens"]
+    assert asked > 100
+    talk.type("hello")
+    assert talk.respond(instructions="")["usage"]["input_tokens"] < asked
