@@ -79,6 +79,10 @@ class Process:
         fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def waited_s(self) -> float:
+        """Time its first thread was ready to run and others had the core."""
+        return int(Path(f"/proc/{self._child.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def kib(self) -> float:
         found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self._child.pid}/status").read_text())
         return float(found[1]) if found else 0.0
