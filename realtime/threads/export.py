@@ -27,7 +27,8 @@ def export(thread: FoldedThread, form: str) -> str:
 
 
 def _text(thread: FoldedThread) -> str:
-    return "".join(f"{_line(item)}\n" for item in thread.items)
+    # that a call began and ended is no line of the talk; the JSON lines have it
+    return "".join(f"{_line(item)}\n" for item in thread.items if item.get("type") != "session")
 
 
 def _jsonl(thread: FoldedThread) -> str:
