@@ -39,6 +39,12 @@ NODE = Program(["node"], HERE / "node_modules" / ".stamp")
 PYTHON = Program([str(ROOT / ".venv-clients" / "bin" / "python")], ROOT / ".venv-clients" / ".stamp")
 
 
+def codex_binary() -> Path | None:
+    """The binary that npm's package brings for this machine."""
+    found = HERE.glob("node_modules/@openai/codex-*/vendor/*/bin/codex")
+    return next(iter(found), None)
+
+
 async def run(command: Sequence[str]) -> Any:
     """What the command printed on its last line, from JSON; its environment holds no keys and no addresses."""
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1"}
