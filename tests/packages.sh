@@ -3,8 +3,8 @@
 # right to install, it says what is missing and lets the tests be listed as NOT RUN. Never fails a run.
 set -u
 
-# tool:package
-wanted=(flite:flite espeak-ng:espeak-ng strace:strace postgres:postgresql)
+# tool:package; more can be given as arguments.
+wanted=(flite:flite espeak-ng:espeak-ng strace:strace postgres:postgresql "$@")
 
 missing=()
 for entry in "${wanted[@]}"; do
