@@ -41,7 +41,6 @@ def build_app(
     app = web.Application(client_max_size=limits.message_bytes, middlewares=[guard.middleware])
     app[CLIENTS] = Clients(telemetry, limit=settings.max_connections, stall_s=limits.client_stall_s)
     app.on_response_prepare.append(guard.on_prepare)
-    app.on_shutdown.append(_drain)
     doors = _Doors(gateway, app[CLIENTS], limits, telemetry)
     for route in ROUTES:
         app.router.add_route(route.verb, route.path, partial(route.handler, gateway))
@@ -74,6 +73,8 @@ async def serving(
             finally:
                 watch.cancel()
     finally:
+        # first, since the runner's own shutdown no longer hears what clients answer to a close
+        await app[CLIENTS].drain(SHUTDOWN_S)
         await runner.cleanup()
 
 
@@ -86,10 +87,6 @@ async def _listen(runner: Runner, settings: ServerSettings) -> int:
             setting="server.port",
         ) from None
     return int(runner.addresses[0][1])
-
-
-async def _drain(app: web.Application) -> None:
-    app[CLIENTS].drain()
 
 
 class _Doors:

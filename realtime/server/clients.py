@@ -32,6 +32,8 @@ class Clients:
         self._stall_s = stall_s
         self._connections: set[Connection] = set()
         self._draining = False
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     def add(self, connection: Connection) -> None:
         """Count a new connection; raises ``Overloaded`` at the limit, ``Draining`` when the gateway leaves."""
@@ -40,21 +42,29 @@ class Clients:
         if len(self._connections) >= self._limit:
             raise Overloaded("too many connections")
         self._connections.add(connection)
+        self._empty.clear()
         self._telemetry.client_opened()
 
     def discard(self, connection: Connection, *, code: int) -> None:
         """It has ended, with this close code."""
         self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
         self._telemetry.client_closed(code)
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    def drain(self) -> None:
-        """End all of them and let no more in."""
+    async def drain(self, within_s: float) -> None:
+        """End all of them, let no more in, and wait until they have gone, or for so long."""
         self._draining = True
         for connection in list(self._connections):
             connection.fail(Draining("the gateway is leaving"))
+        try:
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
+        except TimeoutError:
+            return
 
     def check(self) -> None:
         """End those that do not read what was sent to them."""

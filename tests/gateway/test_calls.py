@@ -1,0 +1,249 @@
+"""The life of a call through the whole gateway: begun, replaced, watched, refused, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from realtime.gateway import Gateway
+from realtime.lanes import Outgoing
+from realtime.mock.server import MockServer
+from realtime.server.app import serving
+from realtime.settings import load
+from tests.gateway.in_process import opened
+from tests.gateway.records import fetch, read
+from tests.gateway.rpc_client import RefusedError, RpcClient, connected
+
+SILENCE = base64.b64encode(bytes(960)).decode()
+Json = dict[str, Any]
+
+
+@asynccontextmanager
+async def talking(data: Path, mock: MockServer, **sections: Mapping[str, Any]) -> AsyncIterator[RpcClient]:
+    """A client of a gateway before this mock."""
+    upstream = {"base_url": mock.base_url, **sections.pop("upstream", {})}
+    async with opened(data, upstream=upstream, **sections) as url, connected(url) as client:
+        yield client
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """What the mock saw and said."""
+    return tmp_path / "mock.log"
+
+
+@pytest.fixture
+async def mock(journal: Path) -> AsyncIterator[MockServer]:
+    async with MockServer(log=journal) as server:
+        yield server
+
+
+async def started(client: RpcClient, **params: Any) -> str:
+    """A new thread with a call that has begun."""
+    thread = await client.start_thread()
+    await client.call("thread/realtime/start", **{"threadId": thread, "outputModality": "text", **params})
+    await client.until(lambda note: note.method == "thread/realtime/started" and note.params["threadId"] == thread)
+    return thread
+
+
+def instructions(journal: Path) -> str:
+    """Those of the newest session."""
+    events = [json.loads(line)["event"] for line in journal.read_text().splitlines()]
+    updates = [event["session"] for event in events if event["type"] == "session.update"]
+    return str(updates[-1]["instructions"])
+
+
+async def test_text_is_taken_before_the_upstream_is_there(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await client.start_thread()
+        await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+        result = await client.call("thread/realtime/appendText", threadId=thread, text="early bird")
+        assert result["seq"] >= 1
+        done = await client.until("thread/realtime/transcript/done")
+        assert done.params["text"] == "early bird"
+
+
+async def test_a_second_start_replaces_the_first_and_both_say_what_they_are(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client)
+        await client.call("thread/realtime/start", threadId=thread, outputModality="text", prompt="second")
+        await client.until(lambda _: len(client.named("thread/realtime/started")) == 2)
+        order = [
+            note.method.rpartition("/")[2]
+            for note in client.notifications
+            if note.method in ("thread/realtime/started", "thread/realtime/closed")
+        ]
+        assert order == ["started", "closed", "started"]
+
+
+async def test_a_second_start_that_fails_leaves_the_first_alone(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock, upstream={"retries": 0}) as client:
+        thread = await started(client)
+        mock.mock.faults.add({"fault": "refuse", "on": "upgrade", "args": {"status": 500}, "times": 1})
+        await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+        error = await client.until("thread/realtime/error")
+        assert error.params["code"] == "upstream_refused"
+        await client.call("thread/realtime/appendText", threadId=thread, text="still here")
+        done = await client.until("thread/realtime/transcript/done")
+        assert done.params["text"] == "still here"
+        assert client.named("thread/realtime/closed") == []
+
+
+async def test_a_first_connection_is_tried_again(tmp_path: Path, mock: MockServer) -> None:
+    mock.mock.faults.add({"fault": "refuse", "on": "upgrade", "args": {"status": 503}, "times": 2})
+    async with talking(tmp_path, mock) as client:
+        await started(client)
+        assert client.named("thread/realtime/error") == []
+
+
+async def test_a_connect_that_hangs_keeps_nobody_else_waiting(tmp_path: Path, mock: MockServer) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    hole = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = hole.sockets[0].getsockname()[1]
+    slow = {"base_url": f"http://127.0.0.1:{port}/v1", "connect_timeout_s": 0.5, "retries": 0}
+    async with hole, opened(tmp_path, upstream=slow) as url, connected(url) as client:
+        thread = await client.start_thread()
+        await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+        turn = await client.call("turn/start", threadId=thread, input=[{"type": "text", "text": "what is 2 plus 3"}])
+        assert turn["turn"]["status"] == "inProgress"
+        completed = await client.until("turn/completed")
+        assert "5" in completed.params["turn"]["output"]
+        error = await client.until("thread/realtime/error")
+        assert error.params["code"] == "upstream_refused"
+
+
+async def test_a_call_that_nobody_watches_ends(tmp_path: Path, mock: MockServer) -> None:
+    limits = {"orphan_s": 0.5}
+    async with opened(tmp_path, upstream={"base_url": mock.base_url}, limits=limits) as url:
+        async with connected(url) as client:
+            thread = await started(client)
+        base = url.replace("ws", "http", 1).removesuffix("/v1/rpc")
+        async with aiohttp.ClientSession() as http, asyncio.timeout(10):
+            ended = False
+            while not ended:  # each look takes a round trip
+                records = await fetch(http, base, thread)
+                items = [record["params"]["item"] for record in records]
+                ended = any(item["type"] == "session" and item["status"] == "completed" for item in items)
+
+
+async def test_more_calls_than_allowed_are_refused(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock, server={"port": 0, "max_sessions": 1}) as client:
+        await started(client)
+        other = await client.start_thread()
+        with pytest.raises(RefusedError) as refused:
+            await client.call("thread/realtime/start", threadId=other, outputModality="text")
+        assert (refused.value.code, refused.value.name) == (-32001, "overloaded")
+        assert refused.value.data["retryAfterMs"] > 0
+
+
+@pytest.mark.parametrize(("params", "told"), [({}, True), ({"includeStartupContext": False}, False)])
+async def test_a_voice_is_told_what_was_said_before(
+    tmp_path: Path, mock: MockServer, journal: Path, params: Json, told: bool
+) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client)
+        await client.call("thread/realtime/appendText", threadId=thread, text="my desk is in room seven")
+        await client.until("thread/realtime/transcript/done")
+        await client.call("thread/realtime/stop", threadId=thread)
+        await client.until("thread/realtime/closed")
+        await client.call(
+            "thread/realtime/start", **{"threadId": thread, "outputModality": "text", "prompt": "", **params}
+        )
+        await client.until(lambda _: len(client.named("thread/realtime/started")) == 2)
+        await client.call("thread/realtime/appendText", threadId=thread, text="x")
+        await client.until(lambda _: len(client.named("thread/realtime/transcript/done")) == 2)
+        assert ("my desk is in room seven" in instructions(journal)) is told
+        assert ("<startup_context>" in instructions(journal)) is told
+
+
+async def test_a_result_after_hanging_up_is_in_the_next_context(
+    tmp_path: Path, mock: MockServer, journal: Path
+) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client)
+        asked = 'please call background_agent with {"prompt": "set a timer for 1 second"}'
+        await client.call("thread/realtime/appendText", threadId=thread, text=asked)
+        await client.until("turn/started")
+        await client.call("thread/realtime/stop", threadId=thread)
+        await client.until("thread/realtime/closed")
+        completed = await client.until("turn/completed")
+        assert completed.params["turn"]["status"] == "completed"
+        output = completed.params["turn"]["output"]
+        await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+        await client.until(lambda _: len(client.named("thread/realtime/started")) == 2)
+        await client.call("thread/realtime/appendText", threadId=thread, text="x")
+        await client.until("thread/realtime/transcript/done")
+        assert output in instructions(journal)
+
+
+async def test_push_to_talk_commits_and_is_answered(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client, turnDetection=None)
+        for _ in range(10):
+            audio = {"data": SILENCE, "sampleRate": 24_000, "numChannels": 1}
+            await client.call("thread/realtime/appendAudio", threadId=thread, audio=audio)
+        await client.call("thread/realtime/commitAudio", threadId=thread)
+        await client.until(lambda _: len(client.named("thread/realtime/transcript/done")) == 2)
+        said = [note.params["role"] for note in client.named("thread/realtime/transcript/done")]
+        assert sorted(said) == ["assistant", "user"]
+
+
+async def test_audio_goes_to_whoever_takes_it_over(tmp_path: Path, mock: MockServer) -> None:
+    async with opened(tmp_path, upstream={"base_url": mock.base_url}) as url, connected(url) as first:
+        thread = await started(first, outputModality="audio")
+        async with connected(url) as second:
+            await second.call("thread/resume", threadId=thread, audio=True)
+            await second.call("thread/realtime/appendText", threadId=thread, text="speak up", respond=True)
+            await second.until("thread/realtime/outputAudio/delta")
+            await second.until(lambda note: note.params.get("responseActive") is False)
+            assert first.named("thread/realtime/outputAudio/delta") == []
+            assert first.named("thread/realtime/transcript/done") != []
+
+
+async def test_leaving_tells_the_caller_and_keeps_what_was_said(tmp_path: Path, mock: MockServer) -> None:
+    settings = load(flags={"data": tmp_path, "server": {"port": 0}, "upstream": {"base_url": mock.base_url}})
+    gateway = Gateway(settings)
+    doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
+    async with AsyncExitStack() as stack:
+        async with gateway.running(), doors as address:
+            client = await stack.enter_async_context(connected(address.replace("http", "ws", 1)))
+            thread = await started(client)
+            seq = (await client.call("thread/realtime/appendText", threadId=thread, text="last words"))["seq"]
+            await gateway.drain()
+            closed = await client.until("thread/realtime/closed")
+            assert closed.params["reason"] == "draining"
+            with pytest.raises(RefusedError) as refused:
+                await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+            assert refused.value.name == "draining"
+        assert (await client.wait_gone()).code == 1012
+    stored = {record["seq"]: record["params"] for record in read(tmp_path / "voxgate.db", thread)}
+    assert stored[seq]["item"]["text"] == "last words"
+
+
+async def test_two_calls_side_by_side_do_not_meet(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        threads = [await started(client) for _ in range(2)]
+        for number, thread in enumerate(threads):
+            await client.call("thread/realtime/appendText", threadId=thread, text=f"words of {number}")
+        await client.until(lambda _: len(client.named("thread/realtime/transcript/done")) == 2)
+        heard = {
+            note.params["threadId"]: note.params["text"] for note in client.named("thread/realtime/transcript/done")
+        }
+        assert heard == {threads[0]: "words of 0", threads[1]: "words of 1"}
+
+
+def test_a_notification_is_serialised_once_for_all() -> None:
+    message = Outgoing("thread/started", '{"a":1}')
+    assert message.rpc is message.rpc
+    assert message.rpc == '{"method":"thread/started","params":{"a":1}}'
