@@ -49,7 +49,7 @@ class Delegation:
 
     def joined(self, command: TurnJoined) -> None:
         """The call steers a running turn: it is acknowledged at once."""
-        self._call.handoffs.steered(command.turn_id)
+        self._call.handoffs.follow(command.turn_id)
         self._call.answer(command.call_id, self._call.config.words.steered)
         self._call.want_response()
 
@@ -64,8 +64,7 @@ class Delegation:
         if not self._call.handoffs.said(command.turn_id):
             return
         self._call.tell_backend(command.text)
-        steered = self._call.handoffs.is_steered(command.turn_id)
-        if (command.final and steered) or (not command.final and self._call.config.speak_progress):
+        if self._call.config.speak_progress and not command.final:
             self._call.want_response()
 
     def ended(self, command: TurnEnded) -> None:

@@ -53,7 +53,6 @@ class Handoffs:
         self._unanswered: set[CallId] = set()
         self._owner: dict[TurnId, CallId] = {}
         self._turns: dict[TurnId, bool] = {}
-        self._steered: set[TurnId] = set()
 
     @property
     def open(self) -> int:
@@ -78,15 +77,6 @@ class Handoffs:
         self._owner[turn_id] = call_id
         self._turns.setdefault(turn_id, False)
 
-    def steered(self, turn_id: TurnId) -> None:
-        """A call joined this turn: what it asked for may be answered long before the turn ends."""
-        self._steered.add(turn_id)
-        self.follow(turn_id)
-
-    def is_steered(self, turn_id: TurnId) -> bool:
-        """True when a call joined the turn."""
-        return turn_id in self._steered
-
     def follow(self, turn_id: TurnId) -> None:
         """What is said in this turn goes to the voice, though no call waits for its end."""
         self._turns.setdefault(turn_id, False)
@@ -102,7 +92,6 @@ class Handoffs:
         """The call to answer (if any) and whether anything was said; None for a turn of others."""
         if turn_id not in self._turns:
             return None
-        self._steered.discard(turn_id)
         return self._owner.pop(turn_id, None), self._turns.pop(turn_id)
 
     def answer(self, call_id: CallId) -> bool:

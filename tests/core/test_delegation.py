@@ -68,18 +68,6 @@ def test_a_second_call_steers_and_is_acknowledged_at_once() -> None:
     assert [call for call, _ in driver.outputs()] == ["call_2", "call_1"]
 
 
-def test_a_result_in_a_steered_turn_is_spoken_before_the_turn_ends() -> None:
-    driver = running()
-    driver.apply(act.AgentSaid(TURN, "before", final=True))
-    assert driver.creates() == 0
-    driver.call(call_id="call_2")
-    driver.apply(act.TurnJoined(CallId("call_2"), TURN))
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("response.done", response={"id": "r1", "status": "completed"})
-    driver.apply(act.AgentSaid(TURN, "the answer to the second wish", final=True))
-    assert driver.creates() == 2
-
-
 def test_the_same_call_shown_twice_is_one_call() -> None:
     driver = running()
     driver.call()
