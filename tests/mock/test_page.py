@@ -1,0 +1,105 @@
+"""``docs/mock.md`` followed literally: here with what is installed, and by a new user from an empty environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from realtime.mock.faults import KINDS
+from tests.needs import not_run
+from tests.wheel import ROOT, build_wheel
+
+PAGE = ROOT / "docs" / "mock.md"
+NEW_USER_S = 600
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r"# (\S+\.(?:py|yaml))\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Its files by name, and its commands."""
+
+    files: dict[str, str]
+    commands: list[str]
+
+    def write(self, folder: Path) -> None:
+        """All files, as the reader would copy them."""
+        for name, text in self.files.items():
+            (folder / name).write_text(text)
+
+
+def read_page() -> Page:
+    files, commands = {}, []
+    for language, text in _BLOCK.findall(PAGE.read_text()):
+        if language == "sh":
+            commands.append(text)
+        elif (name := _NAME.match(text)) is not None:
+            files[name[1]] = text
+    return Page(files, commands)
+
+
+def run(command: list[str], folder: Path, timeout: float = 120.0) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_its_tests_pass(tmp_path: Path) -> None:
+    page = read_page()
+    assert {"test_talk.py", "test_client.py", "test_scripts.py", "weather.yaml", "echo.py"} == set(page.files)
+    page.write(tmp_path)
+    out = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "."], tmp_path)
+    assert re.search(r"\b7 passed", out), out
+
+
+def test_its_commands_run(tmp_path: Path) -> None:
+    (tmp_path / "mocked").symlink_to(Path(sys.executable).parent.parent)
+    _, _, command = read_page().commands
+    out = run(["sh", "-ec", command.replace("8765", str(free_port()))], tmp_path)
+    assert '"fault_1"' in out
+    assert (tmp_path / "talk.jsonl").exists()
+
+
+def test_it_names_every_fault() -> None:
+    table = PAGE.read_text().split("## Faults")[1].split("##")[0]
+    assert {kind for kind in KINDS if f"`{kind}`" not in table} == set()
+
+
+@pytest.mark.long
+def test_a_new_user_follows_it(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    built = tmp_path / "built"
+    built.mkdir()
+    wheel = build_wheel(built)
+    folder = tmp_path / "user"
+    folder.mkdir()
+    page = read_page()
+    install, first, command = page.commands
+    make, get = install.splitlines()
+    run(["sh", "-ec", make], folder)
+    try:
+        run(["sh", "-ec", get.replace("voxgate", str(wheel))], folder, NEW_USER_S)
+    except AssertionError as error:
+        if "No matching distribution" in str(error) or "Connection" in str(error):
+            not_run(request.node, "a package index")
+        raise
+    page.write(folder)
+    assert "1 passed" in run(["sh", "-ec", first], folder)
+    run(["sh", "-ec", command.replace("8765", str(free_port()))], folder)
+    assert "7 passed" in run([str(folder / "mocked" / "bin" / "pytest")], folder)

@@ -1,0 +1,1 @@
+"""A client as people first write it, and the gateway, side by side in every scenario of the mock."""
