@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.commands.mock import parser
 from realtime.mock.faults import KINDS
+from realtime.mock.pytest_plugin import _OPTIONS
+from realtime.mock.running import RealtimeMock
 from tests.needs import not_run
 from tests.wheel import ROOT, build_wheel
 
@@ -80,6 +83,20 @@ def test_its_commands_run(tmp_path: Path) -> None:
 def test_it_names_every_fault() -> None:
     table = PAGE.read_text().split("## Faults")[1].split("##")[0]
     assert {kind for kind in KINDS if f"`{kind}`" not in table} == set()
+
+
+def test_it_names_every_option_of_the_command_and_of_the_marker() -> None:
+    text = PAGE.read_text()
+    options = [name for name in parser()._option_string_actions if name.startswith("--") and name != "--help"]
+    assert len(options) > 8
+    wanted = [*(f"`{name}" for name in options), *(f"`{name}`" for name in _OPTIONS)]
+    assert [name for name in wanted if name not in text] == []
+
+
+def test_it_names_everything_the_fixture_offers() -> None:
+    offered = [name for name in vars(RealtimeMock) if not name.startswith("_")]
+    text = PAGE.read_text()
+    assert [name for name in offered if f"`{name}" not in text and f"await {name}(" not in text] == []
 
 
 @pytest.mark.long
