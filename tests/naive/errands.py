@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from realtime.mock.running import RealtimeMock
 from tests.mock.talk import silence, tone
@@ -29,6 +30,22 @@ async def see(right: Callable[[], Awaitable[bool]]) -> None:
             if await right():
                 return
         await asyncio.sleep(LOOK_S)
+
+
+async def _think(mock: RealtimeMock) -> None:
+    """The time from one typed question to the next, from when the model took up the first.
+
+    A slow machine must not look like the scenario in which ``response.created`` comes late.
+    """
+
+    async def taken_up() -> bool:
+        return bool(mock.answered("response.created")) or any(each["active_response"] for each in mock.sessions())
+
+    while not await taken_up():  # noqa: ASYNC110  # the mock is in another thread
+        await asyncio.sleep(LOOK_S)
+    with suppress(TimeoutError):
+        await mock.until("response.created", sender="server", timeout=THINK_S)
+    await asyncio.sleep(LOOK_S * 2)
 
 
 async def _listen(talker: Talker) -> None:
@@ -68,7 +85,7 @@ async def sound(talker: Talker, mock: RealtimeMock) -> None:
 async def two_questions(talker: Talker, mock: RealtimeMock) -> None:
     """The second is typed while the first may still be answered; the second's answer must come last."""
     await talker.ask("how are you")
-    await asyncio.sleep(THINK_S)
+    await _think(mock)
     await talker.ask("where are you")
 
     async def right() -> bool:
@@ -80,7 +97,7 @@ async def two_questions(talker: Talker, mock: RealtimeMock) -> None:
 async def second_thought(talker: Talker, mock: RealtimeMock) -> None:
     """The second question comes while a long answer to the first begins, and is answered after it."""
     await talker.ask(COUNT)
-    await asyncio.sleep(THINK_S)
+    await _think(mock)
     await talker.ask("where are you")
 
     async def right() -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from realtime.mock.running import RealtimeMock
@@ -67,9 +68,9 @@ class Run:
     faulty: bool
 
 
-def perform(run: Run, folder: Path) -> str:
+def perform(run: Run, folder: Path, key: str) -> str:
     """Empty when the errand was done; else what hindered it."""
-    with RealtimeMock(scenario=run.scenario if run.faulty else None) as mock:
+    with RealtimeMock(scenario=run.scenario if run.faulty else None, key=key) as mock:
         return asyncio.run(_perform(run, mock, folder))
 
 
@@ -87,14 +88,14 @@ async def _perform(run: Run, mock: RealtimeMock, folder: Path) -> str:
     return ""
 
 
-def perform_all(scenarios: Iterable[str], folder: Path) -> dict[Run, str]:
-    """All four cells of each scenario."""
+def perform_all(scenarios: Iterable[str], folder: Path, key: str) -> dict[Run, str]:
+    """All four cells of each scenario; ``key`` is what both bring."""
     runs = [Run(name, talker, faulty) for name in scenarios for talker in TALKERS for faulty in (False, True)]
     folders = [folder / f"{run.scenario}-{run.talker}-{run.faulty}" for run in runs]
     for each in folders:
         each.mkdir()
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        return dict(zip(runs, threads.map(perform, runs, folders), strict=True))
+        return dict(zip(runs, threads.map(partial(perform, key=key), runs, folders), strict=True))
 
 
 def rows(found: Mapping[Run, str]) -> list[str]:

@@ -45,8 +45,8 @@ def test_the_page_holds_the_table() -> None:
 
 
 @pytest.mark.long
-def test_both_in_all_scenarios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = perform_all(SCENARIOS, tmp_path)
+def test_both_in_all_scenarios(tmp_path: Path, canary_key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = perform_all(SCENARIOS, tmp_path, canary_key)
     with capsys.disabled():
         print("\n" + "\n".join(rows(found)))
     wrong = [f"{run}: {found[run] or 'passes'}" for run in found if bool(found[run]) != fails(run)]
