@@ -111,7 +111,7 @@ def test_a_new_user_follows_it(tmp_path: Path, request: pytest.FixtureRequest) -
     make, get = install.splitlines()
     run(["sh", "-ec", make], folder)
     try:
-        run(["sh", "-ec", get.replace("voxgate", str(wheel))], folder, NEW_USER_S)
+        run(["sh", "-ec", get.replace("dist/voxgate-*.whl", str(wheel))], folder, NEW_USER_S)
     except AssertionError as error:
         if "No matching distribution" in str(error) or "Connection" in str(error):
             not_run(request.node, "a package index")
