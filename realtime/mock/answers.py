@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from realtime.mock.conversation import approved
 from realtime.mock.item import Item, age, new_item
 from realtime.mock.plan import Plan, plan
 from realtime.mock.rate_limits import RateLimits
 from realtime.mock.refusal import Refused
-from realtime.mock.reply import Failure, Reply, Script
+from realtime.mock.reply import Call, Failure, Reply, Script
 from realtime.mock.response import Response, Stage
 from realtime.mock.schema import wrong_value
 from realtime.mock.state import SessionState
@@ -56,7 +57,7 @@ class Answers:
         state, overrides = self._state, event.get("response") or {}
         if state.configuration.kind == "transcription":
             raise wrong_value("type", "A transcription session has no responses.")
-        planned = plan(state.configuration.values, overrides)
+        planned = plan(state.configuration.values, overrides, state.servers)
         active = self.active
         if planned.conversation:
             state.configuration.check_voice(planned.voice, "response.audio.output.voice")
@@ -68,11 +69,12 @@ class Answers:
                 )
         given = overrides.get("input")
         self._start(planned, state.conversation.items if given is None else self._resolved(given))
-        return iter(())
+        return state.servers.list_now(overrides.get("tools") or [])
 
     def automatic(self) -> None:
         """Begin the answer to a turn that was found; raises ``Refused`` when the conversation has grown too long."""
-        self._start(plan(self._state.configuration.values, {}), self._state.conversation.items)
+        state = self._state
+        self._start(plan(state.configuration.values, {}, state.servers), state.conversation.items)
 
     def cancel(self, event: JsonObject) -> Iterator[JsonObject]:
         """End a response for the client."""
@@ -95,8 +97,13 @@ class Answers:
         items = within(items, planned.instruction_tokens, limit, state.configuration.truncation)
         given = self._bill(planned, items)
         wait_s = self._limits.spend(given.given.total, state.now)
-        reply = self._reply(planned, items) if not wait_s else Reply(failure=_too_many(state.settings.model, wait_s))
-        if planned.conversation:
+        calls = _approved_calls(planned, items)
+        if wait_s:
+            reply = Reply(failure=_too_many(state.settings.model, wait_s))
+        else:
+            reply = Reply(calls) if calls else self._reply(planned, items)
+        # A response that does what was approved answers nothing that was said.
+        if planned.conversation and not calls:
             for item in items:
                 item.fresh = False
         response = Response(planned, reply, self._stage, given, self._limits.event())
@@ -130,6 +137,15 @@ class Answers:
                 state.listen(items[-1])
         age(items)
         return items
+
+
+def _approved_calls(planned: Plan, items: list[Item]) -> tuple[Call, ...]:
+    """What the client has approved since it was asked."""
+    if not planned.conversation:
+        return ()
+    names = {remote.key: name for name, remote in planned.remote.items()}
+    requests = [(item, names.get((item.body["server_label"], item.body["name"]))) for item in approved(items)]
+    return tuple(Call(name, item.body["arguments"], item.id) for item, name in requests if name is not None)
 
 
 def _too_many(model: str, wait_s: float) -> Failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+from realtime.mock.mcp import without_secrets
 from realtime.mock.refusal import Refused
 from realtime.mock.schema import wrong_value
 from realtime.mock.shapes import SESSION
@@ -65,7 +66,16 @@ class Configuration:
     @property
     def values(self) -> JsonObject:
         """What ``session.created`` and ``session.updated`` show; the caller's own copy."""
-        return {"id": self._id, "expires_at": self.expires_at, **copy.deepcopy(self._values)}
+        values = copy.deepcopy(self._values)
+        if "tools" in values:
+            values["tools"] = without_secrets(values["tools"])
+        return {"id": self._id, "expires_at": self.expires_at, **values}
+
+    @property
+    def tools(self) -> list[JsonObject]:
+        """The session's tools, with what nobody is shown."""
+        tools: list[JsonObject] = self._values.get("tools", [])
+        return tools
 
     def update(self, patch: JsonObject, *, fixed_speed: float | None = None) -> None:
         """Merge an update; raises ``Refused`` and then changes nothing.
@@ -222,8 +232,12 @@ def _check_tools(merged: JsonObject, model: str) -> None:
 
 
 def check_choice(choice: object, tools: list[JsonObject], path: str) -> None:
-    """Raises ``Refused`` for the choice of a function that is not among the tools."""
-    if not isinstance(choice, dict) or choice["type"] != "function":
+    """Raises ``Refused`` for the choice of a function or an MCP server that is not among the tools."""
+    if not isinstance(choice, dict):
         return
-    if choice["name"] not in [tool.get("name") for tool in tools]:
+    if choice["type"] == "mcp":
+        if choice["server_label"] not in [tool.get("server_label") for tool in tools]:
+            label = choice["server_label"]
+            raise wrong_value(path, f"Invalid '{path}': there is no MCP server '{label}' among the tools.")
+    elif choice["name"] not in [tool.get("name") for tool in tools]:
         raise wrong_value(path, f"Invalid '{path}': there is no function '{choice['name']}' among the tools.")

@@ -37,6 +37,8 @@ class Conversation:
         position = self._position(after)
         if item.kind == "function_call_output":
             self._check_call(str(item.body["call_id"]))
+        if item.kind == "mcp_approval_response":
+            self._check_request(str(item.body["approval_request_id"]))
         self._items[item.id] = item
         self._order.insert(position, item.id)
 
@@ -86,18 +88,52 @@ class Conversation:
             message = f"Tool call ID '{call_id}' not found in conversation."
             raise Refused("invalid_tool_call_id", message, param="item.call_id")
 
+    def _check_request(self, request_id: str) -> None:
+        request = self._items.get(request_id)
+        if request is None or request.kind != "mcp_approval_request":
+            message = f"The approval request with id '{request_id}' does not exist."
+            raise wrong_value("item.approval_request_id", message)
+        if any(item.body.get("approval_request_id") == request_id for item in self._items.values()):
+            message = f"The approval request with id '{request_id}' has been answered already."
+            raise wrong_value("item.approval_request_id", message)
+
+
+def approved(items: list[Item]) -> list[Item]:
+    """The requests that the client has approved and nothing has called yet, in order."""
+    requests = {item.id: item for item in items if item.kind == "mcp_approval_request"}
+    called = {item.body["approval_request_id"] for item in items if item.kind == "mcp_call"}
+    answers = (item.body for item in items if item.kind == "mcp_approval_response")
+    granted = [answer["approval_request_id"] for answer in answers if answer["approve"]]
+    return [requests[each] for each in granted if each in requests and each not in called]
+
 
 def lines(items: list[Item]) -> tuple[Line, ...]:
     """The items as a script sees them."""
     names = {item.body["call_id"]: item.body["name"] for item in items if item.kind == "function_call"}
-    return tuple(_line(item, names) for item in items)
+    names |= {item.id: item.body["name"] for item in items if item.kind == "mcp_approval_request"}
+    return tuple(_line(item, names) for item in items if not _is_beside(item))
+
+
+def _is_beside(item: Item) -> bool:
+    """True for what tells a script nothing: what servers have, and an approval, which becomes a call."""
+    return item.kind == "mcp_list_tools" or (item.kind == "mcp_approval_response" and item.body["approve"])
 
 
 def _line(item: Item, names: dict[str, str]) -> Line:
-    if item.kind == "function_call":
+    if item.kind in ("function_call", "mcp_approval_request"):
         return Line("call", item.body["arguments"], item.body["name"], item.fresh)
     if item.kind == "function_call_output":
         return Line("output", item.body["output"], names.get(item.body["call_id"]), item.fresh)
+    if item.kind == "mcp_call":
+        return Line("output", _outcome(item.body), item.body["name"], item.fresh)
+    if item.kind == "mcp_approval_response":
+        told = f"Not approved: {item.body['reason']}" if item.body.get("reason") else "Not approved."
+        return Line("output", told, names.get(item.body["approval_request_id"]), item.fresh)
     if item.role == "user":
         return Line("user", item.words, fresh=item.fresh)
     return Line("assistant" if item.role == "assistant" else "system", item.words, fresh=item.fresh)
+
+
+def _outcome(body: JsonObject) -> str:
+    """What an MCP call came to, in words."""
+    return str(body["error"]["message"]) if body["error"] is not None else str(body["output"] or "")

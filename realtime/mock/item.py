@@ -11,6 +11,15 @@ from realtime.mock.sound import PCM, AudioFormat, decode_audio
 from realtime.protocol.json import JsonObject
 
 SOUND_PARTS = ("input_audio", "output_audio")
+_ANSWERS = ("function_call", "mcp_call", "mcp_approval_request")
+_NEW_IDS = {"mcp_call": "mcp", "mcp_approval_request": "mcpr", "mcp_approval_response": "mcpa"}
+
+
+def identity(kind: str, status: str, new_id: Callable[[str], str]) -> JsonObject:
+    """How a new item begins; those about MCP have an id alone."""
+    if kind in _NEW_IDS:
+        return {"id": new_id(_NEW_IDS[kind])}
+    return {"id": new_id("item"), "object": "realtime.item", "status": status}
 
 
 @dataclass(slots=True)
@@ -48,7 +57,7 @@ class Item:
     @property
     def is_answer(self) -> bool:
         """Something that the model said or called."""
-        return self.role == "assistant" or self.kind == "function_call"
+        return self.role == "assistant" or self.kind in _ANSWERS
 
     @property
     def audio_ms(self) -> int:
@@ -77,7 +86,7 @@ class Item:
 
 def new_item(given: JsonObject, new_id: Callable[[str], str], sound_format: AudioFormat, path: str = "item") -> Item:
     """An item of a client's wire form, already checked for shape; raises ``Refused`` for audio that is none."""
-    body: JsonObject = {"id": given.get("id") or new_id("item"), "object": "realtime.item", "status": "completed"}
+    body = identity(given["type"], "completed", (lambda kind: given["id"]) if given.get("id") else new_id)
     if given["type"] == "function_call" and not given.get("call_id"):
         body["call_id"] = new_id("call")
     told = {name: value for name, value in given.items() if value is not None and (name != "id" or value)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from realtime.errors import ConfigurationError
+from realtime.mock.mcp import event_without_secrets
 from realtime.protocol import json
 
 
@@ -28,11 +29,14 @@ class Journal:
             self._file.close()
 
     def write(self, conn: str, direction: Literal["client", "server"], text: str) -> None:
-        """Note a frame that arrived (``client``) or is about to be sent (``server``); no JSON goes in as a string."""
+        """Note a frame that arrived (``client``) or is about to be sent (``server``); no JSON goes in as a string.
+
+        What opens MCP servers is left out.
+        """
         if self._file is None:
             return
         try:
-            event: object = json.decode_object(text)
+            event: object = event_without_secrets(json.decode_object(text))
         except ValueError:
             event = text
         line = {"t": time.time(), "conn": conn, "dir": direction, "event": event}

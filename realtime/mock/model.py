@@ -16,7 +16,9 @@ from realtime.mock.conversation import Conversation
 from realtime.mock.ears import Ears
 from realtime.mock.ids import Ids
 from realtime.mock.items import ItemEvents
+from realtime.mock.mcp import servers_of
 from realtime.mock.refusal import Refused, error_event
+from realtime.mock.remote_tools import RemoteTools
 from realtime.mock.reply import Script
 from realtime.mock.response import Stage
 from realtime.mock.schema import wrong_value
@@ -63,15 +65,16 @@ class MockModel:
         speech: Speech | None = None,
         opening: JsonObject | None = None,
     ) -> None:
-        settings, ids = settings or ModelSettings(), Ids(seed)
+        settings, ids, conversation = settings or ModelSettings(), Ids(seed), Conversation()
         self.session_id = ids.new("sess")
         self._state = SessionState(
             ids=ids,
             settings=settings,
             speech=speech or tones(),
             configuration=Configuration(self.session_id, settings.model),
-            conversation=Conversation(),
+            conversation=conversation,
             timeline=Timeline(),
+            servers=RemoteTools(servers_of(script), conversation, ids),
         )
         if opening is not None:
             self._state.configuration.update(opening)
@@ -112,6 +115,7 @@ class MockModel:
         self._state.now = now
         self._expires = now + self._state.settings.session_limit_s
         self._state.configuration.expires_at = int(self._expires)
+        self._list_tools()
         return self._numbered([{"type": "session.created", "session": self._state.configuration.values}])
 
     def receive(self, event: JsonObject, now: float) -> list[Effect]:
@@ -201,6 +205,13 @@ class MockModel:
         configuration.update(patch, fixed_speed=before)
         self._ears.configure()
         yield {"type": "session.updated", "session": configuration.values}
+        self._list_tools()
+
+    def _list_tools(self) -> None:
+        """Ask the MCP servers that are new for their tools."""
+        state = self._state
+        for definition in state.servers.configure(state.configuration.tools):
+            state.timeline.start(state.servers.list_tools(definition, state.settings.think_s), state.now)
 
     def _append(self, event: JsonObject) -> Iterator[JsonObject]:
         for told in self._ears.append(event):

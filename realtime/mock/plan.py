@@ -9,6 +9,7 @@ from realtime.mock.configuration import check_choice
 from realtime.mock.conversation import lines
 from realtime.mock.item import Item
 from realtime.mock.refusal import Refused
+from realtime.mock.remote_tools import RemoteTool, RemoteTools
 from realtime.mock.reply import Context
 from realtime.mock.sound import FORMATS, AudioFormat
 from realtime.mock.speech.contracts import SAMPLE_RATE
@@ -35,6 +36,8 @@ class Plan:
     instruction_tokens: int = 0
     tools: dict[str, JsonObject] = field(default_factory=dict)
     forced: str | None = None
+    remote: dict[str, RemoteTool] = field(default_factory=dict)
+    """The MCP tools among ``tools``, by the same names."""
 
     @property
     def token_limit(self) -> int:
@@ -51,7 +54,7 @@ class Plan:
         return Context(lines(items), self.tools, self.instructions, self.forced, seed)
 
 
-def plan(session: JsonObject, overrides: JsonObject) -> Plan:
+def plan(session: JsonObject, overrides: JsonObject, servers: RemoteTools) -> Plan:
     """Both together; raises ``Refused`` for metadata out of bounds and for the choice of a tool that is not there."""
     output = {**session["audio"]["output"], **overrides.get("audio", {}).get("output", {})}
     if output["format"]["type"] == "audio/pcm":
@@ -59,7 +62,9 @@ def plan(session: JsonObject, overrides: JsonObject) -> Plan:
     settings = session | {name: value for name, value in overrides.items() if value is not None}
     choice = settings["tool_choice"]
     check_choice(choice, settings["tools"], "response.tool_choice")
-    tools = {tool["name"]: tool.get("parameters") or {} for tool in settings["tools"] if tool["type"] == "function"}
+    remote = {}
+    if choice != "none":
+        remote = servers.callable(settings["tools"], at_once=overrides.get("tools") is not None)
     return Plan(
         modality=settings["output_modalities"][0],
         voice=output["voice"],
@@ -72,15 +77,28 @@ def plan(session: JsonObject, overrides: JsonObject) -> Plan:
         max_output_tokens=settings["max_output_tokens"],
         conversation=overrides.get("conversation", "auto") == "auto",
         metadata=_metadata(overrides.get("metadata")),
-        tools={} if choice == "none" else tools,
-        forced=_forced(choice),
+        tools={} if choice == "none" else _parameters(settings["tools"], remote),
+        forced=_forced(choice, remote),
+        remote=remote,
     )
 
 
-def _forced(choice: str | JsonObject) -> str | None:
+def _parameters(tools: list[JsonObject], remote: dict[str, RemoteTool]) -> dict[str, JsonObject]:
+    functions = {tool["name"]: tool.get("parameters") or {} for tool in tools if tool["type"] == "function"}
+    return functions | {name: each.tool.input_schema for name, each in remote.items()}
+
+
+def _forced(choice: str | JsonObject, remote: dict[str, RemoteTool]) -> str | None:
+    """The tool that must be called; None also where an MCP server is chosen that has no such tool."""
     if choice == "required":
         return ""
-    return str(choice["name"]) if isinstance(choice, dict) and choice["type"] == "function" else None
+    if not isinstance(choice, dict):
+        return None
+    if choice["type"] == "function":
+        return str(choice["name"])
+    chosen = (choice["server_label"], choice.get("name"))
+    fitting = (name for name, each in remote.items() if chosen in (each.key, (each.server_label, None)))
+    return next(fitting, None)
 
 
 def _metadata(value: dict[str, Any] | None) -> dict[str, str] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from realtime.errors import ConfigurationError
+from realtime.mock.mcp import McpServer
+from realtime.mock.mcp_script import servers
 from realtime.mock.refusal import Refused
 from realtime.mock.reply import Call, Context, Failure, Reply, Say, say
 from realtime.mock.rules import act
@@ -20,10 +22,12 @@ class PythonScript:
 
     That is a text to say, None for silence, an act as in a YAML file (``{"call": {"name": ...}}``), a
     ``Reply``, or a list of these to be done in a row. A function that raises makes the response fail.
+    ``servers`` are its MCP servers by label.
     """
 
-    def __init__(self, function: Callable[[Context], object]) -> None:
+    def __init__(self, function: Callable[[Context], object], servers: Mapping[str, McpServer] | None = None) -> None:
         self._function = function
+        self.servers = servers or {}
 
     def reply(self, context: Context) -> Reply:
         """The function's answer."""
@@ -48,7 +52,10 @@ def load_python(path: Path) -> PythonScript:
     function = getattr(module, "reply", None)
     if not callable(function):
         raise ConfigurationError(f"--script: {path}: there is no function 'reply(context)' in it", setting="--script")
-    return PythonScript(function)
+    try:
+        return PythonScript(function, servers(getattr(module, "servers", []), "servers"))
+    except Refused as refused:
+        raise ConfigurationError(f"--script: {path}: {refused.message}", setting="--script") from None
 
 
 def _reply(answer: object) -> Reply:

@@ -82,10 +82,14 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function call; ``arguments`` is JSON text."""
+    """A call of a function or an MCP tool; ``arguments`` is JSON text.
+
+    ``approval_request_id`` is the model's to set: the request by which the client approved it.
+    """
 
     name: str
     arguments: str
+    approval_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

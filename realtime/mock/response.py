@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from realtime.mock.conversation import Conversation
 from realtime.mock.ids import Ids
-from realtime.mock.item import Item
+from realtime.mock.item import Item, identity
 from realtime.mock.plan import Plan
+from realtime.mock.remote_tools import RemoteTool
 from realtime.mock.reply import Call, Reply, Say
 from realtime.mock.speech.contracts import Synthesizer
 from realtime.mock.timeline import Performance
@@ -54,6 +55,7 @@ class Response:
         self.audio_ms = 0.0
         self._text_tokens = 0
         self._words = ""
+        self._calling = False
 
     @property
     def active(self) -> bool:
@@ -73,7 +75,7 @@ class Response:
         for part in self._reply.parts:
             if not self.active:
                 return
-            yield from self._say(part) if isinstance(part, Say) else self._call(part)
+            yield from self._part_of(part)
         if not self.active or self._reply.endless:
             return
         failure = self._reply.failure
@@ -91,6 +93,16 @@ class Response:
         if self._open is not None:
             yield from self._close(self._open, "incomplete")
         yield from self._finish(status, {"type": status, "reason": reason})
+
+    def _part_of(self, part: Say | Call) -> Performance:
+        if isinstance(part, Say):
+            return self._say(part)
+        remote = self.plan.remote.get(part.name)
+        if remote is None:
+            return self._call(part)
+        if remote.asks and part.approval_request_id is None:
+            return self._ask(part, remote)
+        return self._call_remote(part, remote)
 
     def _say(self, part: Say) -> Performance:
         item = self._begin({"type": "message", "role": "assistant", "content": []})
@@ -115,15 +127,45 @@ class Response:
         call_id = self._stage.ids.new("call")
         item = self._begin({"type": "function_call", "name": part.name, "call_id": call_id, "arguments": ""})
         yield from self._item_added(item)
-        for start in range(0, len(part.arguments), _ARGUMENTS_A_DELTA):
-            delta = part.arguments[start : start + _ARGUMENTS_A_DELTA]
+        yield from self._write_arguments(item, part.arguments)
+        if self.active:
+            yield from self._close(item, "completed")
+
+    def _ask(self, part: Call, remote: RemoteTool) -> Performance:
+        """Nothing is called before the client approves it."""
+        self._text_tokens += text_tokens(part.arguments)
+        item = self._begin(remote.item("mcp_approval_request", part.arguments))
+        yield from self._item_added(item)
+        yield from self._close(item, "completed")
+
+    def _call_remote(self, part: Call, remote: RemoteTool) -> Performance:
+        rest = {"approval_request_id": part.approval_request_id, "output": None, "error": None}
+        item = self._begin(remote.item("mcp_call", "") | rest)
+        yield from self._item_added(item)
+        yield from self._write_arguments(item, part.arguments)
+        if not self.active:
+            return
+        yield self._at(item, "response.mcp_call_arguments.done", arguments=item.body["arguments"])
+        self._calling = True
+        yield self._about_call(item, "in_progress")
+        yield self._stage.pace_s
+        if not self.active:
+            return
+        item.body.update(remote.tool.call(part.arguments))
+        item.fresh = True
+        yield from self._close(item, "completed")
+
+    def _write_arguments(self, item: Item, arguments: str) -> Performance:
+        kind = f"response.{item.kind}_arguments.delta"
+        names = {"call_id": item.body["call_id"]} if item.kind == "function_call" else {}
+        for start in range(0, len(arguments), _ARGUMENTS_A_DELTA):
+            delta = arguments[start : start + _ARGUMENTS_A_DELTA]
             item.body["arguments"] += delta
             self._text_tokens += text_tokens(delta)
-            yield self._at(item, "response.function_call_arguments.delta", call_id=call_id, delta=delta)
+            yield self._at(item, kind, **names, delta=delta)
             yield self._stage.pace_s
             if not self.active:
                 return
-        yield from self._close(item, "completed")
 
     def _speak(self, text: str) -> Iterator[tuple[str, bytes]]:
         """Words and sound in steps of 200 ms, no more than the limit lets through."""
@@ -162,10 +204,11 @@ class Response:
         return Tokens(self._text_tokens, spoken_tokens(self.audio_ms))
 
     def _begin(self, body: JsonObject) -> Item:
-        identity = {"id": self._stage.ids.new("item"), "object": "realtime.item", "status": "in_progress"}
-        item = Item({**identity, **body}, format=self.plan.sound_format, fresh=False)
+        beginning = identity(body["type"], "in_progress", self._stage.ids.new)
+        item = Item({**beginning, **body}, format=self.plan.sound_format, fresh=False)
         self._output.append(item)
         self._open = item
+        self._calling = False
         if self.plan.conversation:
             self._stage.conversation.add(item)
         return item
@@ -177,17 +220,33 @@ class Response:
 
     def _close(self, item: Item, status: str) -> Iterator[JsonObject]:
         self._open = None
-        item.body["status"] = status
-        if item.kind == "function_call":
+        if "status" in item.body:
+            item.body["status"] = status
+        if item.kind == "mcp_call":
+            yield self._call_over(item)
+        elif item.kind == "function_call":
             name, arguments = item.body["name"], item.body["arguments"]
             done = "response.function_call_arguments.done"
             yield self._at(item, done, call_id=item.body["call_id"], name=name, arguments=arguments)
-        elif item.body["content"]:
+        elif item.body.get("content"):
             yield from self._close_part(item)
         # A client may have deleted the item meanwhile: then the conversation has nothing to say about it.
         if item in self._stage.conversation:
             yield self._stage.conversation.done(item)
         yield self._output_item("response.output_item.done", item)
+
+    def _call_over(self, item: Item) -> JsonObject:
+        """The end of an MCP call: of its arguments, where it was cut short before the call itself."""
+        body = item.body
+        if not self._calling:
+            return self._at(item, "response.mcp_call_arguments.done", arguments=body["arguments"])
+        if body["output"] is None and body["error"] is None:
+            body["error"] = {"type": "tool_execution_error", "message": "The response was cancelled."}
+        return self._about_call(item, "completed" if body["error"] is None else "failed")
+
+    def _about_call(self, item: Item, state: str) -> JsonObject:
+        index = self._output.index(item)
+        return {"type": f"response.mcp_call.{state}", "item_id": item.id, "output_index": index}
 
     def _close_part(self, item: Item) -> Iterator[JsonObject]:
         words = self._words

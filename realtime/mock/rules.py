@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from realtime.errors import ConfigurationError
+from realtime.mock.mcp import McpServer
+from realtime.mock.mcp_script import SERVER, server
 from realtime.mock.refusal import Refused
 from realtime.mock.reply import Call, Context, Failure, Line, Reply, Say, Script
 from realtime.mock.schema import Check, flag, list_of, mapping, nullable, number, record, text
@@ -23,7 +25,14 @@ _ACT: dict[str, Check] = {
 }
 _RULE = record({"when": record({}, {"said": text, "output_of": text})}, _ACT)
 _ALONE = record({}, _ACT)
-_RULES = list_of(_RULE)
+
+
+def _entry(value: Any, path: str) -> None:
+    check = SERVER if isinstance(value, dict) and "mcp" in value else _RULE
+    check(value, path)
+
+
+_RULES = list_of(_entry)
 _ACTS = ("say", "call", "fail", "silence")
 
 
@@ -44,11 +53,12 @@ class Rule:
 
 
 class RuleScript:
-    """The first rule that fits answers; where none does, another script."""
+    """The first rule that fits answers; where none does, another script. ``servers``: its MCP servers by label."""
 
-    def __init__(self, rules: Sequence[Rule], otherwise: Script) -> None:
+    def __init__(self, rules: Sequence[Rule], otherwise: Script, servers: Mapping[str, McpServer]) -> None:
         self._rules = tuple(rules)
         self._otherwise = otherwise
+        self.servers = servers
 
     def reply(self, context: Context) -> Reply:
         """Rules about outputs come first while there are outputs that nobody answered."""
@@ -66,7 +76,8 @@ def compile_rules(data: Any, otherwise: Script, *, source: str) -> RuleScript:
     """A script from parsed YAML; raises ``ConfigurationError`` that names the place in ``source``."""
     try:
         _RULES(data, "rules")
-        return RuleScript([_rule(entry, f"rules[{index}]") for index, entry in enumerate(data)], otherwise)
+        rules = [_rule(entry, f"rules[{index}]") for index, entry in enumerate(data) if "mcp" not in entry]
+        return RuleScript(rules, otherwise, {entry["mcp"]: server(entry) for entry in data if "mcp" in entry})
     except Refused as refused:
         raise ConfigurationError(f"--script: {source}: {refused.message}", setting="--script") from None
 

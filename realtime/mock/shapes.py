@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from realtime.mock.mcp_shapes import APPROVAL_RESPONSE, tools_of
 from realtime.mock.schema import (
     Check,
-    anything,
     by_type,
     flag,
     integer,
@@ -83,24 +83,7 @@ _VOICE = by_type({str: one_of(*VOICES), dict: record({"id": text})}, "a voice")
 _AUDIO_OUTPUT = record({}, {"format": _FORMAT, "voice": _VOICE, "speed": number(0.25, 1.5)})
 _MODALITIES = list_of(one_of("text", "audio"), at_least=1, at_most=1)
 _FUNCTION = record({"type": text, "name": text}, {"description": nullable(text), "parameters": nullable(mapping)})
-_MCP = record(
-    {"type": text, "server_label": text},
-    dict.fromkeys(
-        (
-            "server_url",
-            "connector_id",
-            "tunnel_id",
-            "authorization",
-            "headers",
-            "allowed_tools",
-            "require_approval",
-            "server_description",
-            "defer_loading",
-        ),
-        anything,
-    ),
-)
-_TOOLS = list_of(variant("type", {"function": _FUNCTION, "mcp": _MCP}))
+_TOOLS = tools_of(_FUNCTION)
 _TOOL_CHOICE = by_type(
     {
         str: one_of("auto", "none", "required"),
@@ -217,6 +200,7 @@ ITEM = variant(
             {"type": text, "name": text, "arguments": text}, {**_ITEM_OPTIONS, "call_id": nullable(text)}
         ),
         "function_call_output": record({"type": text, "call_id": text, "output": text}, _ITEM_OPTIONS),
+        "mcp_approval_response": APPROVAL_RESPONSE,
     },
 )
 OLDER_ITEM = variant("type", {"message": _message(_OLDER_CONTENTS)})

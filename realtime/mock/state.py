@@ -8,6 +8,7 @@ from realtime.mock.configuration import Configuration
 from realtime.mock.conversation import Conversation
 from realtime.mock.ids import Ids
 from realtime.mock.item import Item
+from realtime.mock.remote_tools import RemoteTools
 from realtime.mock.speech.contracts import Speech
 from realtime.mock.timeline import Timeline
 
@@ -46,6 +47,7 @@ class SessionState:
     configuration: Configuration
     conversation: Conversation
     timeline: Timeline
+    servers: RemoteTools
     now: float = 0.0
 
     def listen(self, item: Item) -> None:

@@ -94,7 +94,8 @@ def item_tokens(item: Item) -> Tokens:
         audio = -(-item.audio_ms // (USER_MS_PER_TOKEN if item.role == "user" else ASSISTANT_MS_PER_TOKEN))
         typed = "".join(part.get("text", "") for part in item.body["content"])
         return Tokens(text_tokens(typed), audio, image)
-    return Tokens(text_tokens(item.words or item.body.get("arguments") or item.body.get("output") or ""), 0, image)
+    called = (item.body.get("arguments") or "") + (item.body.get("output") or "")
+    return Tokens(text_tokens(item.words or called), 0, image)
 
 
 def bill(before: Sequence[tuple[str, Tokens]], now: Sequence[tuple[str, Tokens]]) -> Bill:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from realtime.mock.mcp import McpServer, servers_of
 from realtime.mock.reply import Call, Context, Failure, Reply, Script
 
 Change = Callable[[Context, Reply], Reply]
@@ -21,6 +22,11 @@ class Changed:
     def reply(self, context: Context) -> Reply:
         """The changed answer."""
         return self.change(context, self.script.reply(context))
+
+    @property
+    def servers(self) -> Mapping[str, McpServer]:
+        """The MCP servers of the script."""
+        return servers_of(self.script)
 
 
 def endless(context: Context, reply: Reply) -> Reply:

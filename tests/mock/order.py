@@ -12,6 +12,7 @@ DELTAS = {
     "response.output_audio_transcript.delta": "response.output_audio_transcript.done",
     "response.output_audio.delta": "response.output_audio.done",
     "response.function_call_arguments.delta": "response.function_call_arguments.done",
+    "response.mcp_call_arguments.delta": "response.mcp_call_arguments.done",
 }
 SPOKEN_ENDS = ("response.output_audio.done", "response.output_audio_transcript.done")
 WRITTEN_ENDS = ("response.output_text.done",)
@@ -26,8 +27,17 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
     "response.output_text.done": ("response.content_part.done",),
     "response.content_part.done": ("conversation.item.done", "response.output_item.done"),
     "response.function_call_arguments.done": ("conversation.item.done", "response.output_item.done"),
+    "response.mcp_call_arguments.done": (
+        "response.mcp_call.in_progress",
+        "conversation.item.done",
+        "response.output_item.done",
+    ),
+    "response.mcp_call.completed": ("conversation.item.done", "response.output_item.done"),
+    "response.mcp_call.failed": ("conversation.item.done", "response.output_item.done"),
 }
 """What alone may come next, where something alone may."""
+MCP_ITEMS = ("mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response")
+"""Items without a status."""
 
 
 class OrderChecker:
@@ -51,6 +61,8 @@ class OrderChecker:
         self.transcripts: dict[str, str] = {}
         self.transcribed: set[str] = set()
         self.expected: tuple[str, ...] | None = None
+        self.listings: dict[str, str] = {}
+        self.mcp_calls: dict[str, str] = {}
 
     def see(self, event: JsonObject) -> None:
         kind = event["type"]
@@ -129,7 +141,42 @@ class OrderChecker:
         self.open_items.remove(item_id)
         position = self.items.index(item_id)
         assert event["previous_item_id"] == (self.items[position - 1] if position else None), event
-        assert event["item"]["status"] != "in_progress", event
+        assert event["item"].get("status") != "in_progress", event
+        if event["item"]["type"] == "mcp_list_tools":
+            assert self.listings[item_id] == "in_progress", event
+            self.listings[item_id] = "listed"
+
+    def _mcp_list_tools_in_progress(self, event: JsonObject) -> None:
+        assert event["item_id"] in self.open_items, event
+        assert event["item_id"] not in self.listings, event
+        self.listings[event["item_id"]] = "in_progress"
+
+    def _mcp_list_tools_completed(self, event: JsonObject) -> None:
+        # Unless the client has taken the item out, it was done before.
+        expected = "listed" if event["item_id"] in self.items else "in_progress"
+        assert self.listings[event["item_id"]] == expected, event
+        self.listings[event["item_id"]] = "over"
+
+    _mcp_list_tools_failed = _mcp_list_tools_completed
+
+    def _response_mcp_call_in_progress(self, event: JsonObject) -> None:
+        assert event["item_id"] in self.open_outputs.values(), event
+        assert (event["item_id"], "response.mcp_call_arguments.done") in self.ended, event
+        assert event["item_id"] not in self.mcp_calls, event
+        self.mcp_calls[event["item_id"]] = "in_progress"
+
+    def _response_mcp_call_completed(self, event: JsonObject) -> None:
+        assert self.mcp_calls[event["item_id"]] == "in_progress", event
+        self.mcp_calls[event["item_id"]] = event["type"].removeprefix("response.mcp_call.")
+
+    _response_mcp_call_failed = _response_mcp_call_completed
+
+    def _mcp_call_over(self, event: JsonObject) -> None:
+        item = event["item"]
+        assert (item["id"], "response.mcp_call_arguments.done") in self.ended, event
+        found = {(False, False): None, (True, False): "completed", (False, True): "failed"}
+        outcome = found[item["output"] is not None, item["error"] is not None]
+        assert self.mcp_calls.get(item["id"]) == outcome, event
 
     def _conversation_item_deleted(self, event: JsonObject) -> None:
         self.items.remove(event["item_id"])
@@ -165,7 +212,9 @@ class OrderChecker:
 
     def _response_output_item_added(self, event: JsonObject) -> None:
         key = (event["response_id"], event["output_index"])
-        assert event["item"]["status"] == "in_progress", event
+        item = event["item"]
+        assert (item["type"] in MCP_ITEMS) == ("status" not in item), event
+        assert item.get("status", "in_progress") == "in_progress", event
         assert not [each for each in self.open_outputs if each[0] == event["response_id"]], event
         outputs = self.outputs.setdefault(event["response_id"], [])
         assert event["output_index"] == len(outputs), event
@@ -178,7 +227,9 @@ class OrderChecker:
         assert key not in self.open_parts, event
         if event["item"]["type"] == "function_call":
             assert (event["item"]["id"], "response.function_call_arguments.done") in self.ended, event
-        else:
+        elif event["item"]["type"] == "mcp_call":
+            self._mcp_call_over(event)
+        elif event["item"]["type"] == "message":
             assert event["item"]["id"] in self.parts, event
         assert event["item"]["id"] not in self.open_items, event
 
@@ -204,6 +255,9 @@ class OrderChecker:
         details = response["status_details"]
         assert (details is None) == (response["status"] == "completed"), event
         assert details is None or details["type"] == response["status"], event
+        if response["status"] == "completed":
+            calls = [item for item in response["output"] if item["type"] == "mcp_call"]
+            assert all(self.mcp_calls[call["id"]] in ("completed", "failed") for call in calls), event
         usage = response["usage"]
         assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"], event
         assert not any("audio" in part for item in response["output"] for part in item.get("content", [])), event

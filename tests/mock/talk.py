@@ -162,3 +162,8 @@ def function(name: str, *required: str) -> JsonObject:
     properties = {each: {"type": "string"} for each in required}
     parameters = {"type": "object", "properties": properties, "required": list(required)}
     return {"type": "function", "name": name, "description": name, "parameters": parameters}
+
+
+def server(label: str, **members: Any) -> JsonObject:
+    """An MCP server as a tool."""
+    return {"type": "mcp", "server_label": label, "server_url": f"https://{label}.example/mcp", **members}

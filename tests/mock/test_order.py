@@ -6,7 +6,7 @@ import pytest
 
 from realtime.protocol.json import JsonObject
 from tests.mock.order import FOLLOWS, OrderChecker
-from tests.mock.talk import Talk, function, silence, tone
+from tests.mock.talk import Talk, function, server, silence, tone
 
 MAY_COME_AGAIN = {"session.updated", "rate_limits.updated", "error", "response.output_audio.delta"}
 MAY_BE_MISSING = {*MAY_COME_AGAIN, "input_audio_buffer.cleared", "input_audio_buffer.speech_stopped"}
@@ -23,7 +23,22 @@ def log() -> list[JsonObject]:
     talk.configure(output_modalities=["text"])
     talk.ask("written")
     talk.send("input_audio_buffer.clear")
+    remote_tools(talk)
     return talk.events
+
+
+def remote_tools(talk: Talk) -> None:
+    """Listings and calls of MCP tools that go well and that fail, and one by approval."""
+    labels = {"docs": "never", "unreachable": "never", "asks": "always"}
+    tools = [server(label, require_approval=approval) for label, approval in labels.items()]
+    talk.send("session.update", session={"type": "realtime", "tools": tools})
+    talk.wait(1.0)
+    talk.ask('please call echo with {"text": "there"}')
+    talk.ask("please call echo with {}")
+    *_, request = talk.ask('please call asks.echo with {"text": "here"}')["output"]
+    answer = {"type": "mcp_approval_response", "approval_request_id": request["id"], "approve": True}
+    talk.send("conversation.item.create", item=answer)
+    talk.respond()
 
 
 def objects_to(events: list[JsonObject]) -> bool:
@@ -34,7 +49,8 @@ def objects_to(events: list[JsonObject]) -> bool:
     except (AssertionError, KeyError, ValueError):
         return True
     untold = checker.transcripts.keys() - checker.transcribed
-    return bool(checker.open_items or checker.open_outputs or checker.default or untold)
+    unlisted = set(checker.listings.values()) - {"over"}
+    return bool(checker.open_items or checker.open_outputs or checker.default or untold or unlisted)
 
 
 def test_it_takes_what_is_right() -> None:
