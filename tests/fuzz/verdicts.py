@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests.fuzz.oddities import JsonObject
 
@@ -50,7 +51,8 @@ STATUSES: dict[int, frozenset[str]] = {
 }
 
 _LEAKS = re.compile(
-    r"Traceback|\.py\b|site-packages|/usr/|/work/|/tmp/|/home/|0x[0-9a-f]{6}|<class|NoneType|sqlite|sqlalchemy"
+    rf"{re.escape(str(Path(__file__).parents[2]))}"  # wherever the checkout lies
+    r"|Traceback|\.py\b|site-packages|/usr/|/tmp/|/home/|0x[0-9a-f]{6}|<class|NoneType|sqlite|sqlalchemy"
     r"|pydantic|orjson|asyncio|\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b",
 )
 
