@@ -69,6 +69,8 @@ class SessionSettings(Section):
     startup_context: str | None = None
     startup_context_tokens: int = Field(default=5300, ge=0, le=16_000)
     user_first_name: str | None = None
+    webrtc: Literal["upstream", "gateway"] = "upstream"
+    """Who answers a WebRTC offer; an embedded upstream implies ``gateway``."""
     speak_progress: bool = False
     """True: the voice is asked to speak after each progress message of the agent."""
 

@@ -31,3 +31,14 @@ class LinkClosed(TransportError):
         self.code = code
         self.reason = reason
         self.clean = clean
+
+
+class NegotiationFailed(TransportError):
+    """An offer, or what was trickled after it, cannot be taken. The message names the fault, never the offer's text.
+
+    ``restart`` is true for an ICE restart, which a peer does not do.
+    """
+
+    def __init__(self, message: str, *, restart: bool = False) -> None:
+        super().__init__(message)
+        self.restart = restart
