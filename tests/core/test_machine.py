@@ -8,7 +8,10 @@ steer is a hand-off that joined a turn.
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -32,6 +35,9 @@ FAST = settings(
 )
 CURSORY = settings(FAST, phases=(Phase.generate,), max_examples=5)
 """To find out whether anything fails: what fails is not made small."""
+A_PROCESS = 25_000
+"""Steps after which a long walk goes on in a new process: Hypothesis remembers all it has tried, about 8 KiB a step."""
+SEEDS_A_PROCESS = 1_000
 ENOUGH = 20_000
 """Steps in which every mutation has to be found, so that the run of every day would."""
 
@@ -47,15 +53,23 @@ def walk(steps: int, *, first_seed: int = SEED, how: settings = FAST) -> Tally:
     return tally
 
 
+def walk_far(steps: int) -> Iterator[Tally]:
+    """The same in processes side by side, each with seeds of its own; yields what each of them did."""
+    seeds = range(SEED, SEED + SEEDS_A_PROCESS * -(-steps // A_PROCESS), SEEDS_A_PROCESS)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=context, max_tasks_per_child=1) as pool:
+        futures = [pool.submit(walk, A_PROCESS, first_seed=first) for first in seeds]
+        for future in futures:
+            yield future.result()
+
+
 def report(tally: Tally, seconds: float) -> str:
     """A line for humans."""
     shares = ", ".join(f"{kind} {tally.share(kind):.1%}" for kind in KINDS)
     return f"machine: {tally.steps} steps from seed {SEED} in {seconds:.0f} s; met: {shares}"
 
 
-def walk_and_report(steps: int, capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
-    tally = walk(steps)
+def check_and_report(tally: Tally, steps: int, began: float, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\n{report(tally, time.monotonic() - began)}")
     assert tally.steps >= steps
@@ -63,12 +77,20 @@ def walk_and_report(steps: int, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_invariants_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    walk_and_report(20_000, capsys)
+    began = time.monotonic()
+    check_and_report(walk(20_000), 20_000, began, capsys)
 
 
 @pytest.mark.long
 def test_the_invariants_hold_for_long(capsys: pytest.CaptureFixture[str]) -> None:
-    walk_and_report(1_000_000, capsys)
+    began = time.monotonic()
+    total = Tally()
+    for part in walk_far(1_000_000):
+        total.steps += part.steps
+        total.met += part.met
+        with capsys.disabled():
+            print(f"\n{report(total, time.monotonic() - began)}", end="", flush=True)
+    check_and_report(total, 1_000_000, began, capsys)
 
 
 LOOKED_FOR = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in MUTATIONS]
