@@ -1,6 +1,10 @@
 """The contract of a WebRTC peer that answers offers: what it takes, what it tells, what it is told about itself.
 
-Its body on aiortc is ``transports.webrtc.AiortcPeer``; whoever uses a peer knows this page alone.
+Its body on aiortc is ``transports.webrtc.AiortcPeer(settings)``; whoever uses a peer knows this page alone.
+
+The life of a peer, all on one loop: ``answer(offer, listener)``, then its user starts ``run()`` in a task group of
+its own, and sends the answer out. ``run`` connects, carries the call and frees everything; it returns when the call is
+over, for whatever reason, and never raises but for its own cancellation, which ends the call too.
 """
 
 from __future__ import annotations
@@ -10,6 +14,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 PeerState = Literal["new", "connecting", "connected", "closed"]
+CloseReason = Literal["closed", "hangup", "connect_timeout", "silence", "failed"]
+"""By ``close`` or cancelled · the other side said goodbye · never connected · nothing came any more · ICE or DTLS."""
 
 FRAME_MS = 20
 SAMPLE_RATE = 24_000
@@ -88,8 +94,8 @@ class PeerListener(Protocol):
         """All audio that was given under this tag, up to now, has been sent."""
         ...
 
-    def closed(self, reason: str) -> None:
-        """The peer is over, whoever ended it; comes once, and nothing after it."""
+    def closed(self, reason: CloseReason) -> None:
+        """The peer is over, whoever ended it; comes once, and nothing after it. Not after a failed ``answer``."""
         ...
 
 
@@ -97,7 +103,14 @@ class MediaPeer(Protocol):
     """One peer connection: audio both ways and one data channel. Made for one offer."""
 
     async def answer(self, offer: str, listener: PeerListener) -> str:
-        """Take an offer, return the answer with all candidates. Raises ``NegotiationFailed``."""
+        """Take an offer, return the answer with all candidates. Raises ``NegotiationFailed``, with nothing left open.
+
+        Candidates of the offer may be missing: they come by ``add_candidates``, or are learnt.
+        """
+        ...
+
+    async def run(self) -> None:
+        """Connect, carry the call, free everything; for one task, once, after ``answer``. Cancel it or ``close``."""
         ...
 
     async def add_candidates(self, fragment: str) -> None:
@@ -125,5 +138,5 @@ class MediaPeer(Protocol):
         ...
 
     async def close(self) -> None:
-        """End and free everything; idempotent."""
+        """End the call and wait until everything is freed; idempotent, and enough where ``run`` never began."""
         ...
