@@ -111,7 +111,7 @@ class Calls:
         """One call from start to end. The one place where an unforeseen exception of a call ends."""
         thread_id = call.thread_id
         try:
-            await call.session.run()
+            await call.session.run(self.telemetry)
         except Exception:
             log.exception("a call of thread %s failed", thread_id)
             self._report(lane, "internal error", "internal", retryable=False)
@@ -167,6 +167,7 @@ class Calls:
         return call.session
 
     def _report(self, lane: ThreadLane, message: str, code: str, *, retryable: bool) -> None:
+        log.warning("thread %s: no call: %s", lane.thread.id, code)
         params = {"threadId": lane.thread.id, "message": message, "code": code, "retryable": retryable}
         lane.live(app.Notification("thread/realtime/error", params))
 

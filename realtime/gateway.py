@@ -47,11 +47,11 @@ class Gateway:
         self._connect = connect
         self._store = SqlThreadStore(settings.store_url(), timeout_s=settings.store.timeout_s)
         self._agent = load(settings.agent.spec, settings.agent)
-        self._turns = Turns(self._agent, settings.agent, settings.limits)
-        self._draining = False
         self.telemetry = Telemetry()
+        self._turns = Turns(self._agent, settings.agent, settings.limits, telemetry=self.telemetry)
+        self._draining = False
         self.library = Library(self._store)
-        self.threads = OpenThreads(self._store, settings.limits, self._store_failed)
+        self.threads = OpenThreads(self._store, settings.limits, self._store_failed, self.telemetry)
         self.calls = Calls(
             self.threads,
             self._turns,

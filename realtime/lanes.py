@@ -19,6 +19,7 @@ from realtime.errors import Draining, GatewayError, Overloaded, StoreError
 from realtime.protocol import json
 from realtime.protocol.appserver import Draft, Notification, Record, Shed, Thread
 from realtime.protocol.ids import Seq
+from realtime.telemetry import Telemetry
 from realtime.threads.store import RecordStore
 
 BATCH = 256
@@ -100,12 +101,14 @@ class ThreadLane:
         *,
         limit: int = 1024,
         clock_ms: Callable[[], int],
+        telemetry: Telemetry,
         on_failure: Callable[[StoreError], None] | None = None,
     ) -> None:
         self._thread = thread
         self._store = store
         self._limit = limit
         self._clock_ms = clock_ms
+        self._telemetry = telemetry
         self._on_failure = on_failure
         self._waiting: deque[_Waiting] = deque()
         self._unstored = 0
@@ -251,6 +254,8 @@ class ThreadLane:
 
     async def _store_batch(self, batch: list[_Waiting]) -> None:
         drafts = [draft for waiting in batch for draft in waiting.drafts]
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         try:
             records = await self._store.append(self._thread.id, drafts)
         except GatewayError as error:
@@ -258,6 +263,7 @@ class ThreadLane:
                 _fail(waiting, error)
             self._failed(error)
         else:
+            self._telemetry.records_stored(len(records), loop.time() - asked_at)
             await self._publish_records(records)
             for waiting in batch:
                 own, records = records[: len(waiting.drafts)], records[len(waiting.drafts) :]

@@ -13,6 +13,7 @@ from realtime.lanes import Sink, ThreadLane
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ThreadId
 from realtime.settings import LimitsSettings
+from realtime.telemetry import Telemetry
 from realtime.threads.store import ThreadStore
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,16 @@ class OpenThreads:
     """Every method raises only ``GatewayError``s. A sink is a subscribed client."""
 
     def __init__(
-        self, store: ThreadStore, limits: LimitsSettings, on_failure: Callable[[ThreadId, StoreError], None]
+        self,
+        store: ThreadStore,
+        limits: LimitsSettings,
+        on_failure: Callable[[ThreadId, StoreError], None],
+        telemetry: Telemetry,
     ) -> None:
         self._store = store
         self._limits = limits
         self._on_failure = on_failure
+        self._telemetry = telemetry
         self._open: dict[ThreadId, _Open] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -130,7 +136,14 @@ class OpenThreads:
         def failed(error: StoreError) -> None:
             self._on_failure(thread.id, error)
 
-        lane = ThreadLane(thread, self._store, limit=self._limits.lane, clock_ms=_unix_ms, on_failure=failed)
+        lane = ThreadLane(
+            thread,
+            self._store,
+            limit=self._limits.lane,
+            clock_ms=_unix_ms,
+            telemetry=self._telemetry,
+            on_failure=failed,
+        )
         known = self._open[thread.id] = _Open(lane, self._group.create_task(self._write(lane, failed)), 0.0)
         return known
 

@@ -67,7 +67,9 @@ class Telemetry:
         self._reconnects = _Histogram(
             "voxgate_upstream_reconnect_seconds", "From losing the upstream to having it back."
         )
-        self._first_audio = _Histogram("voxgate_first_audio_seconds", "From asking for a response to its first audio.")
+        self._first_audio = _Histogram(
+            "voxgate_first_audio_seconds", "From asking for a response, or from the end of speech, to its first audio."
+        )
         self._queued = _Counter("voxgate_responses_queued_total", "Responses that had to wait for another to end.")
         self._turns = _Counter("voxgate_turns_total", "Runs of the background agent, by outcome.", "outcome")
         self._turn_seconds = _Histogram("voxgate_turn_seconds", "Duration of the background agent's runs.")
@@ -80,7 +82,9 @@ class Telemetry:
         )
         self._refused = _Counter("voxgate_calls_refused_total", "Client calls answered with an error, by code.", "code")
         self._records = _Counter("voxgate_records_stored_total", "Records committed.")
-        self._commits = _Histogram("voxgate_commit_seconds", "Duration of a commit to the store.")
+        self._commits = _Histogram(
+            "voxgate_commit_seconds", "From handing a batch of records to the store to its commit."
+        )
         self._lag = _Histogram("voxgate_loop_lag_seconds", "How late the event loop was.")
 
     def session_opened(self) -> None:
@@ -96,7 +100,7 @@ class Telemetry:
         self._reconnects.observe(seconds)
 
     def first_audio(self, seconds: float) -> None:
-        """The first audio of an answer came, so long after it was asked for."""
+        """The first audio of an answer came, so long after it was asked for, or the person stopped speaking."""
         self._first_audio.observe(seconds)
 
     def response_queued(self) -> None:

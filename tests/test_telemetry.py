@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from realtime.telemetry import Telemetry
 
@@ -71,6 +72,13 @@ def test_the_text_is_well_formed_whatever_a_label_holds() -> None:
     assert [line for line in lines if not line.startswith("# ") and not LINE.match(line)] == []
     helps = [line.split()[2] for line in lines if line.startswith("# HELP")]
     assert len(helps) == len(set(helps))
+
+
+def test_the_manual_lists_the_figures_that_are_served() -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(voxgate_\w+)(?:\{\w+\})?` \| (\w+) \|", manual, re.MULTILINE)
+    heads = [line.split() for line in Telemetry().snapshot().splitlines() if line.startswith("# TYPE")]
+    assert sorted(listed) == sorted((name, kind) for _, _, name, kind in heads)
 
 
 def test_a_label_has_a_bounded_number_of_values() -> None:

@@ -26,8 +26,10 @@ from realtime.protocol.ids import Seq, TurnId
 from realtime.protocol.realtime import ClientEvent, Malformed, ServerEvent
 from realtime.queues import UpstreamOutbox
 from realtime.session.media import ClientAudio
+from realtime.session.observer import Observer
 from realtime.session.upstream import Opener, UpstreamConnection
 from realtime.settings import LimitsSettings
+from realtime.telemetry import Telemetry
 from realtime.turns import Started, TurnRequest, Turns
 
 log = logging.getLogger(__name__)
@@ -86,13 +88,15 @@ class Session:
         self._reason: act.CloseReason | None = None
         self._group: asyncio.TaskGroup | None = None
         self._garbage = 0
+        self._observer: Observer
         self.begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Done with True once the call said ``started``, with False when it never did."""
 
     # -- what others may call ----------------------------------------------------------------------
 
-    async def run(self) -> act.CloseReason:
-        """The life of the call; returns why it ended."""
+    async def run(self, telemetry: Telemetry) -> act.CloseReason:
+        """The life of the call, in figures too; returns why it ended."""
+        self._observer = Observer(self.config.session_id, telemetry)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -200,6 +204,7 @@ class Session:
             case _Heard():
                 if isinstance(message.event, Malformed):
                     self._count_garbage(message.event)
+                self._observer.heard(message.event, now=now)
                 self._perform(self._conversation.receive(message.event, message.generation, now=now))
             case _Delivery():
                 commit = self._perform(self._conversation.apply(message.command, now=now))
@@ -214,7 +219,9 @@ class Session:
     def _perform(self, actions: list[act.Action]) -> Commit | None:
         """Do what the core asks; returns the first record's commit. A full store ends the call."""
         first: Commit | None = None
+        now = self._now()
         for action in actions:
+            self._observer.did(action, now=now)
             try:
                 commit = self._do(action)
             except Overloaded as error:

@@ -13,6 +13,7 @@ from realtime.lanes import BATCH, ThreadLane
 from realtime.protocol import json
 from realtime.protocol.appserver import Draft, Item, Notification, Shed, Thread, item_completed, item_started
 from realtime.protocol.ids import ItemId, Seq, ThreadId
+from realtime.telemetry import Telemetry
 from tests.lanes.fakes import Client, SlowStore
 
 NOW = 5_000
@@ -21,7 +22,7 @@ NOW = 5_000
 def new_lane(store: SlowStore, *, limit: int = 1024, failures: list[StoreError] | None = None) -> ThreadLane:
     thread = Thread(ThreadId("t"), "e1", Seq(len(store.stored)), created_at=1, updated_at=1)
     noted = [] if failures is None else failures
-    return ThreadLane(thread, store, limit=limit, clock_ms=lambda: NOW, on_failure=noted.append)
+    return ThreadLane(thread, store, limit=limit, clock_ms=lambda: NOW, telemetry=Telemetry(), on_failure=noted.append)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from realtime.agents.embedded import EmbeddedAgent
 from realtime.lanes import ThreadLane
 from realtime.protocol.appserver import Thread
 from realtime.protocol.ids import Seq, new_thread_id
+from realtime.telemetry import Telemetry
 from realtime.threads.sql import SqlThreadStore
 from tests.turns.fakes import FakeAgent, Listener, handoff, running, typed
 
@@ -22,7 +23,7 @@ async def a_lane(folder: Path) -> AsyncIterator[ThreadLane]:
     await store.open()
     thread = Thread(new_thread_id(), "epoch", Seq(0), 1, 1)
     await store.create(thread)
-    lane = ThreadLane(thread, store, clock_ms=lambda: 1)
+    lane = ThreadLane(thread, store, clock_ms=lambda: 1, telemetry=Telemetry())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(lane.run())
