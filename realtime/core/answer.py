@@ -139,6 +139,8 @@ class Answer:
             call.history.put(item_id, message_item("assistant", words, item_id=item_id))
         elif call.items.get(item_id) is None:
             self.begin(item_id, None)
+            if not call.responses.running:  # its response is over, and with it whatever else would end the item
+                self.finish(item_id, "completed")
 
     def audio_delta(self, event: OutputAudioDelta) -> None:
         """A chunk for the person's ear."""

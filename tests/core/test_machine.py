@@ -59,8 +59,11 @@ def walk_far(steps: int) -> Iterator[Tally]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context, max_tasks_per_child=1) as pool:
         futures = [pool.submit(walk, A_PROCESS, first_seed=first) for first in seeds]
-        for future in futures:
-            yield future.result()
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def report(tally: Tally, seconds: float) -> str:

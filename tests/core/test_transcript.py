@@ -84,6 +84,18 @@ def test_an_answer_that_is_cut_off_upstream_is_interrupted() -> None:
     assert (item["text"], item["status"]) == ("hal", "interrupted")
 
 
+def test_words_that_come_after_their_response_has_ended_are_a_line_that_ends() -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("response.done", response={"id": "r1", "status": "completed"})
+    driver.receive("response.output_audio_transcript.done", item_id="a1", response_id="r1", transcript="late")
+    assert [(method, item["status"]) for method, item in driver.records()] == [
+        ("item/started", "inProgress"),
+        ("item/completed", "completed"),
+    ]
+    assert driver.records()[-1][1]["text"] == "late"
+
+
 def test_words_without_item_ids_join_by_speaker() -> None:
     driver = Driver()
     driver.receive("conversation.item.input_audio_transcription.delta", delta="do ")
