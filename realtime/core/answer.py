@@ -42,17 +42,23 @@ class Answer:
         self._finished_items = 0
         self._open_calls: set[ItemId] = set()
         self._cut_number = 0
+        self._out_of_band: ResponseId | None = None
 
     # -- responses ---------------------------------------------------------------------------
 
     def created(self, event: ResponseCreated) -> None:
         """A response has begun, ours or one of voice detection's."""
         if event.response.is_out_of_band:
+            self._out_of_band = event.response.id
             return
         self._finished_items = 0
         self._open_calls.clear()
         ours = self._call.is_ours(event.response.metadata)
         self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
+
+    def is_out_of_band(self, response_id: ResponseId | None) -> bool:
+        """True for the response that last said so at its beginning: nobody here asks for such."""
+        return response_id is not None and response_id == self._out_of_band
 
     def done(self, event: ResponseDone) -> None:
         """A response has ended, however."""

@@ -20,7 +20,7 @@ from realtime.core.actions import Action, Close, CloseReason, Command, Loss, Sen
 from realtime.core.answer import Answer
 from realtime.core.call import Call, State
 from realtime.core.config import SessionConfig
-from realtime.core.delegation import OWN_TOOLS, Delegation
+from realtime.core.delegation import OWN_TOOLS, Delegation, calls_of
 from realtime.core.doubles import Doubles
 from realtime.core.faults import Verdict, judge
 from realtime.core.hearing import Hearing
@@ -35,7 +35,6 @@ IGNORED: frozenset[type[ev.ServerEvent]] = frozenset(
         ev.ItemChanged,
         ev.AudioTimeout,
         ev.OutputBuffer,
-        ev.OutputItem,
         ev.ContentPart,
         ev.OutputAudioDone,
         ev.FunctionArguments,
@@ -61,6 +60,7 @@ class Conversation:
         self._handlers: dict[type[ev.ServerEvent], Callable[[Any], None]] = {
             ev.ItemAdded: self._item_added,
             ev.ItemDone: self._item_done,
+            ev.OutputItem: self._output_item,
             ev.InputTranscriptDelta: self._hearing.transcript_delta,
             ev.InputTranscriptDone: self._hearing.transcript_done,
             ev.InputTranscriptFailed: self._hearing.transcript_failed,
@@ -69,7 +69,7 @@ class Conversation:
             ev.AudioCommitted: self._hearing.committed,
             ev.AudioCleared: self._hearing.cleared,
             ev.ResponseCreated: self._answer.created,
-            ev.ResponseDone: self._answer.done,
+            ev.ResponseDone: self._response_done,
             ev.ResponseCancelled: self._answer.cancelled,
             ev.OutputAudioDelta: self._answer.audio_delta,
             ev.OutputTextDelta: self._answer.text_delta,
@@ -120,6 +120,7 @@ class Conversation:
         if self._doubles.has(event, generation):
             return []
         self._call.now = now
+        self._call.responses.heard()
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
@@ -233,10 +234,26 @@ class Conversation:
         if item.id in self._call.replayed:
             return
         if item.type == "function_call":
-            self._answer.finish_call(item.id)
-            self._delegation.called(item)
+            self._called(item)
         elif item.type == "message" and item.role == "assistant" and item.id is not None:
             self._answer.finish(item.id, "interrupted" if item.status == "incomplete" else "completed", item.text())
+
+    def _output_item(self, event: ev.OutputItem) -> None:
+        """It says once more what the conversation's items say: a function call that was lost there is taken here."""
+        over = event.type == "response.output_item.done" and event.item.type == "function_call"
+        if over and not self._answer.is_out_of_band(event.response_id):
+            self._called(event.item)
+
+    def _response_done(self, event: ev.ResponseDone) -> None:
+        """The same for what the response shows of its output."""
+        if not event.response.is_out_of_band:
+            for item in calls_of(event.response):
+                self._called(item)
+        self._answer.done(event)
+
+    def _called(self, item: ev.Item) -> None:
+        self._answer.finish_call(item.id)
+        self._delegation.called(item)
 
     def _is_of_own_tool(self, item: ev.Item) -> bool:
         if item.type == "function_call":

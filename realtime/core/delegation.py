@@ -6,7 +6,7 @@ from realtime.core.actions import AgentSaid, Line, StartOrJoinTurn, TurnEnded, T
 from realtime.core.call import Call
 from realtime.core.handoffs import BACKGROUND_AGENT, REMAIN_SILENT, Delegated, Silent, UnknownTool
 from realtime.protocol.ids import ItemId
-from realtime.protocol.realtime import Item
+from realtime.protocol.realtime import Item, Response
 
 OWN_TOOLS = (BACKGROUND_AGENT, REMAIN_SILENT)
 
@@ -112,3 +112,12 @@ class Delegation:
         if command.status == "interrupted":
             return words.cancelled
         return words.result_pointer if said else words.no_result
+
+
+def calls_of(response: Response) -> list[Item]:
+    """The function calls that a response shows as over, those cut short included."""
+    members = ("type", "id", "status", "name", "call_id", "arguments")
+    shown = [{name: body.get(name) for name in members} for body in response.output or ()]
+    sound = [known for known in shown if all(value is None or isinstance(value, str) for value in known.values())]
+    calls = [Item.model_validate(known) for known in sound if known["type"] == "function_call"]
+    return [item for item in calls if item.status in ("completed", "incomplete")]

@@ -9,6 +9,9 @@ until its end. Voice detection may begin one of its own while ours is on its way
 by the upstream, which is no error, and the wish stays. Ours are told from its by the ``metadata`` that
 the API echoes; while nothing was echoed, a response created after ours was sent passes for ours, until a
 refusal says that it is not.
+
+What was given up stays *doubted* until the upstream says anything at all: if the connection is found dead
+instead, the upstream may never have heard of it, and it is asked for on the next one.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ class ResponseQueue:
         self._echoes = False
         self._guessed = False
         self._wanted = False
+        self._doubted_ask = False
+        self._doubted_answer = False
         self.deadline: float | None = None
 
     @property
@@ -78,6 +83,10 @@ class ResponseQueue:
         if self.busy:
             self.deadline = now + self._limit_s
 
+    def heard(self) -> None:
+        """Something came of the upstream: what it was asked before has reached it."""
+        self._doubted_ask = self._doubted_answer = False
+
     def refused(self, *, now: float) -> None:
         """Ours came while another was active: it is still wanted."""
         if not (self._asked or self._guessed):
@@ -107,14 +116,18 @@ class ResponseQueue:
         """Past the deadline: give up what never came; True: send ``response.create`` for the wish now."""
         if self.deadline is None or now < self.deadline:
             return False
+        self._doubted_ask = self._doubted_ask or self._asked
+        self._doubted_answer = self._doubted_answer or self._running
         self._asked = self._running = False
         self._active = None
         return self._next(now)
 
     def lost(self, *, again: bool) -> None:
         """The connection is gone, and with it what was active; ``again``: it is to be asked for anew."""
-        self._wanted = self._wanted or self._asked or (self._running and again)
+        unanswered = self._running or self._doubted_answer
+        self._wanted = self._wanted or self._asked or self._doubted_ask or (unanswered and again)
         self._asked = self._running = self._guessed = False
+        self.heard()
         self._active = None
         self._echoes = False
         self.deadline = None

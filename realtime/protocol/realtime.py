@@ -199,7 +199,7 @@ class ResponseCancelled(ServerEvent):
 
 
 class OutputItem(ServerEvent):
-    """What ``conversation.item.added`` and ``.done`` say too: those are acted on."""
+    """What ``conversation.item.added`` and ``.done`` say too; only a function call that is over is taken from here."""
 
     types: ClassVar[tuple[str, ...]] = ("response.output_item.added", "response.output_item.done")
     item: Item

@@ -76,6 +76,12 @@ def _lose_wish(old: Any, queue: Any, *, again: bool) -> None:
     queue._wanted = False
 
 
+def _forget_doubt(old: Any, queue: Any, *, now: float) -> bool:
+    again: bool = old(queue, now=now)
+    queue.heard()
+    return again
+
+
 def _take_half_calls(old: Any, delegation: Any, item: Any) -> None:
     old(delegation, item.model_copy(update={"status": "completed"}))
 
@@ -115,6 +121,7 @@ MUTATIONS: dict[str, Mutation] = {
     "any response's end frees the queue": _around(ResponseQueue, "finished", _any_end_frees),
     "a refusal is forgotten": _instead(ResponseQueue, "refused", None),
     "a wish goes down with its connection": _around(ResponseQueue, "lost", _lose_wish),
+    "a wish given up on a dead connection is forgotten": _around(ResponseQueue, "expired", _forget_doubt),
     "a denial leaves the next wish lying": _around(ResponseQueue, "denied", _leave_wish),
     "truncated past what arrived": _more_than_arrived,
     "nothing is flushed": _around(Call, "emit", _without_flush),

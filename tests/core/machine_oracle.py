@@ -61,11 +61,11 @@ class Oracle:
         self.wishes.hears(event)
         if isinstance(event, ev.OutputAudioDelta):
             self._count(event)
-        if isinstance(event, ev.ItemDone) and event.item.type == "function_call":
-            whole = event.item.status != "incomplete"
-            self._calls.setdefault(str(event.item.call_id), whole and event.item.name == "background_agent")
+        for item in _calls_in(event):
+            whole = item.status != "incomplete"
+            self._calls.setdefault(str(item.call_id), whole and item.name == "background_agent")
             if not whole:
-                self._cut_calls.add(str(event.item.call_id))
+                self._cut_calls.add(str(item.call_id))
 
     def obeys(self, command: act.Command, now: float) -> None:
         """A command is about to be applied."""
@@ -236,6 +236,18 @@ class Oracle:
             waiting = len([call for call in self._calls if call not in self._outputs])
             known = self.state["handoffsOpen"] if self.state is not None else 0
             hold(known == waiting, f"{waiting} hand-offs are open, told were {known}")
+
+
+def _calls_in(event: ev.ServerEvent) -> list[ev.Item]:
+    """Function calls that are over, by any of the three events that say so."""
+    shown: list[ev.Item] = []
+    if isinstance(event, ev.ItemDone) or (
+        isinstance(event, ev.OutputItem) and event.type == "response.output_item.done"
+    ):
+        shown = [event.item]
+    elif isinstance(event, ev.ResponseDone):
+        shown = [ev.Item.model_validate(body) for body in event.response.output or []]
+    return [item for item in shown if item.type == "function_call"]
 
 
 _AMENDABLE = {"status", "heardMs", "audioMs"}

@@ -29,13 +29,15 @@ class _Ask:
     settled: bool = False
     answered: bool = False
     """The call has been told what became of it."""
+    doubted: bool = False
+    """Given up, and nothing was heard of the upstream since."""
 
 
 class Wishes:
     """A wish is granted by a later ``response.create`` that was accepted, denied or given up by the deadline.
 
     It is not by one that was refused since another response was active, nor by one that went down with its
-    connection before the call heard of it.
+    connection before the call heard of it, nor by one given up on a connection that never said anything again.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -64,7 +66,9 @@ class Wishes:
         self._asks.append(_Ask(self._order, event_id, now))
 
     def hears(self, event: ev.ServerEvent) -> None:
-        """The call is told something of a response."""
+        """The call is told something."""
+        for ask in self._asks:
+            ask.settled |= ask.doubted
         match event:
             case ev.ResponseCreated():
                 if not event.response.is_out_of_band:
@@ -94,16 +98,18 @@ class Wishes:
         self.given_up += 1
         self._active = None
         if self._asks and not self._asks[-1].answered:
-            self._asks[-1].answered = self._asks[-1].settled = True
+            self._asks[-1].answered = self._asks[-1].doubted = True
 
     def begins(self) -> None:
         """A new connection: what was asked on the old one is gone with it."""
         self._active, self._echoed = None, False
+        for ask in self._asks:
+            ask.doubted = False
         self._answer_last()
 
     def rests(self) -> None:
         """No wish is left."""
-        granted = max((ask.order for ask in self._asks if ask.settled), default=0)
+        granted = max((ask.order for ask in self._asks if ask.settled or ask.doubted), default=0)
         hold(self._last_wish is None or granted > self._last_wish, "a wish for a response was lost")
 
     def _created(self, response: ev.Response) -> None:

@@ -67,6 +67,38 @@ def test_a_response_that_never_ends_is_given_up() -> None:
     assert driver.sent_types[-2:] == ["response.cancel", "response.create"]
 
 
+def test_a_wish_given_up_on_a_dead_connection_is_asked_for_on_the_next() -> None:
+    driver = Driver(response_s=5.0)
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.tick(5.0)
+    assert driver.sent_types[-1] == "response.cancel"
+    driver.now += 15.0  # the ping finds out
+    driver.lose()
+    driver.reopen()
+    assert driver.creates() == 2
+
+
+def test_an_answer_that_fell_silent_with_its_connection_is_asked_for_on_the_next() -> None:
+    driver = Driver(response_s=5.0)
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.tick(5.0)
+    driver.lose()
+    driver.reopen()
+    assert driver.creates() == 2
+
+
+def test_a_wish_given_up_while_the_upstream_lives_is_not_asked_for_again() -> None:
+    driver = Driver(response_s=5.0)
+    driver.apply(act.AppendText("hi", respond=True))
+    driver.tick(5.0)
+    driver.receive("error", error={"code": "response_cancel_not_active", "message": "nothing to cancel"})
+    driver.lose()
+    driver.reopen()
+    assert driver.creates() == 1
+
+
 def test_a_response_that_speaks_is_not_given_up() -> None:
     driver = Driver(response_s=60.0)
     driver.receive("response.created", response={"id": "r1"})

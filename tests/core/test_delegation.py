@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from realtime.core import actions as act
@@ -28,6 +30,48 @@ def test_a_call_starts_a_turn_and_is_shown() -> None:
     assert (start.call_id, start.request) == ("call_1", "list the files")
     assert start.lines == (act.Line("user", "help me"), act.Line("user", "list the files"))
     assert driver.notes("itemAdded")[-1]["item"]["handoff_id"] == "call_1"
+
+
+CALLED = {
+    "type": "function_call",
+    "id": "item_1",
+    "call_id": "call_1",
+    "name": "background_agent",
+    "arguments": '{"prompt": "list the files"}',
+    "status": "completed",
+}
+
+
+@pytest.mark.parametrize("lost", ["conversation.item.done", "response.output_item.done", "response.done", None])
+def test_a_call_is_taken_once_from_whatever_tells_of_it(lost: str | None) -> None:
+    told: dict[str, dict[str, Any]] = {
+        "conversation.item.done": {"item": CALLED},
+        "response.output_item.done": {"item": CALLED, "response_id": "r1"},
+        "response.done": {"response": {"id": "r1", "status": "completed", "output": [CALLED]}},
+    }
+    for only in (set(told) - {lost}, {lost} & set(told)):
+        driver = Driver()
+        driver.receive("response.created", response={"id": "r1"})
+        for kind in [kind for kind in told if kind in only]:
+            driver.receive(kind, **told[kind])
+        assert [start.request for start in driver.of(act.StartOrJoinTurn)] == ["list the files"] * bool(only)
+
+
+def test_a_call_of_an_out_of_band_response_is_nobodys() -> None:
+    driver = Driver()
+    apart = {"id": "r1", "conversation_id": None}
+    driver.receive("response.created", response=apart)
+    driver.receive("response.output_item.done", item=CALLED, response_id="r1")
+    driver.receive("response.done", response={**apart, "status": "completed", "output": [CALLED]})
+    assert driver.of(act.StartOrJoinTurn) == []
+
+
+@pytest.mark.parametrize("oddity", [{"call_id": 7}, {"arguments": ["no"]}, {"status": "in_progress"}, {"type": None}])
+def test_an_odd_call_in_a_response_moves_nothing(oddity: dict[str, object]) -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("response.done", response={"id": "r1", "status": "completed", "output": [{**CALLED, **oddity}]})
+    assert driver.of(act.StartOrJoinTurn) == []
 
 
 def test_messages_go_up_as_items_and_the_output_only_points_to_them() -> None:
