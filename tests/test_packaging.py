@@ -58,6 +58,12 @@ def test_its_metadata_names_the_command_the_licence_and_the_python(wheel: zipfil
     assert (metadata["Name"], metadata["Requires-Python"]) == ("voxgate", ">=3.11")
     assert metadata["License-Expression"] == "Apache-2.0"
     assert "Apache License" in _dist_info(wheel, "licenses/LICENSE")
+    assert "Silero" in _dist_info(wheel, "licenses/NOTICE.md")
+
+
+def test_it_holds_the_network_of_the_voice_detection_and_its_licence(wheel: zipfile.ZipFile) -> None:
+    assert len(wheel.read("realtime/mock/speech/silero_vad_16k.onnx")) > 1_000_000
+    assert wheel.read("realtime/mock/speech/silero_vad.LICENSE").decode().startswith("MIT License")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

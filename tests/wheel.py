@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("realtime", "transports", "prompts")
-_SOURCES = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE")
+_SOURCES = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE", "NOTICE.md")
 
 
 def build_wheel(folder: Path) -> Path:

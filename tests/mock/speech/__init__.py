@@ -1,0 +1,1 @@
+"""Ears and mouth with engines: offline, on the CPU."""
