@@ -238,3 +238,13 @@ def test_an_address_that_is_none_names_the_setting(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         SqlThreadStore(url)
     assert refused.value.setting == "store.url"
+
+
+async def test_stores_of_one_process_are_opened_at_once(tmp_path: Path) -> None:
+    for number in range(5):
+        stores = [SqlThreadStore(f"sqlite:///{tmp_path}/{number}-{file}.db") for file in range(6)]
+        try:
+            await asyncio.gather(*(store.open() for store in stores))
+            assert [(await store.threads()).threads for store in stores] == [[]] * len(stores)
+        finally:
+            await asyncio.gather(*(store.close() for store in stores))

@@ -1,4 +1,7 @@
-"""Schema steps: which there are, which a database has, and taking the missing ones."""
+"""Schema steps: which there are, which a database has, and taking the missing ones.
+
+A step is told what to operate on: Alembic's own ``op`` is one for the whole process, and stores may be opened at once.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,7 @@ def upgrade(connection: Connection) -> None:
     context = MigrationContext.configure(connection)
     script = _script()
     for step in reversed(list(script.iterate_revisions(script.get_current_head(), _current(context, script)))):
-        with Operations.context(context):
-            step.module.upgrade()
+        step.module.upgrade(Operations(context))
         context.stamp(script, step.revision)
 
 
