@@ -33,6 +33,7 @@ _HTTP_ERRORS = {
     405: ("unknown_method", "no such method on this route"),
     413: ("invalid_params", "the body is too large"),
     415: ("invalid_params", None),
+    417: ("invalid_params", "the `Expect` header asks for what is not given here"),
 }
 
 
@@ -65,7 +66,7 @@ class Guard:
             self._telemetry.call_refused(told(error).code)
             return error_response(error)
         except web.HTTPException as error:
-            return _http_error(error)
+            return http_error(error)
         except web.RequestPayloadError:
             return error_response(ParseError("Invalid request: the body is not what its headers say"))
         except Exception as error:
@@ -113,7 +114,7 @@ def error_response(error: GatewayError) -> web.Response:
     return web.Response(text=body, status=status, content_type="application/json", headers=headers)
 
 
-def _http_error(error: web.HTTPException) -> web.Response:
+def http_error(error: web.HTTPException) -> web.Response:
     """What aiohttp refuses by itself, in our words."""
     code, message = _HTTP_ERRORS.get(error.status, ("parse_error", "not a valid request"))
     body = {"error": {"code": code, "message": message or error.text, "retryable": False}}

@@ -6,16 +6,19 @@ The library would show the client its own text and the bytes at fault, and log a
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import hdrs, http_exceptions, web
 
 from realtime.errors import GatewayError, ParseError
-from realtime.server.guard import error_response
+from realtime.server.guard import error_response, http_error
 from realtime.server.identity import NAME
 from realtime.server.refusals import InternalError
 
 _log = logging.getLogger(__name__)
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _OF_THE_CLIENT = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
 
@@ -26,7 +29,20 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = _Server  # the library has no other way to name the class of its connections
+        server.request_handler = _in_our_words(server.request_handler)
         return server
+
+
+def _in_our_words(handler: Handler) -> Handler:
+    """What the library refuses before any middleware: an ``Expect`` header that it does not know."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return http_error(error)
+
+    return handle
 
 
 class _Server(web.Server):

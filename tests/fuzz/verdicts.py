@@ -45,6 +45,7 @@ STATUSES: dict[int, frozenset[str]] = {
     409: frozenset({"not_initialized", "session_expired"}),
     413: frozenset({"invalid_params"}),
     415: frozenset({"invalid_params"}),
+    417: frozenset({"invalid_params"}),
     422: frozenset({"invalid_params"}),
     429: frozenset({"overloaded"}),
     503: frozenset({"overloaded", "store_unavailable"}),

@@ -165,6 +165,21 @@ async def test_bodies_are_checked_before_they_are_read(
     assert doors.journal.named("start_realtime") == []
 
 
+@pytest.mark.parametrize("path", ["/v1/threads", "/nothing", "/healthz"])
+async def test_an_expectation_that_nobody_knows_is_refused_in_the_doors_words(doors: Doors, path: str) -> None:
+    async with doors.http.post(f"{doors.address}{path}", headers={"Expect": "a miracle"}) as response:
+        assert response.status == 417
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        error = (await response.json())["error"]
+    assert (error["code"], error["retryable"]) == ("invalid_params", False)
+    assert "miracle" not in error["message"]
+
+
+async def test_a_body_may_be_announced(doors: Doors) -> None:
+    async with doors.http.post(f"{doors.address}/v1/threads", json={}, expect100=True) as response:
+        assert response.status == 201
+
+
 async def test_a_refusal_that_may_be_repeated_says_when(doors: Doors) -> None:
     doors.journal.failures["start_thread"] = StoreError("slow", retry_after_ms=2500)
     async with doors.http.post(f"{doors.address}/v1/threads") as response:
