@@ -11,7 +11,7 @@ from realtime.mock.plan import Plan, plan
 from realtime.mock.rate_limits import RateLimits
 from realtime.mock.refusal import Refused
 from realtime.mock.reply import Call, Failure, Reply, Script
-from realtime.mock.response import Response, Stage
+from realtime.mock.response import Question, Response, Stage
 from realtime.mock.schema import wrong_value
 from realtime.mock.state import SessionState
 from realtime.mock.tokens import Bill, Tokens, bill, context_limit, item_tokens
@@ -97,22 +97,32 @@ class Answers:
         items = within(items, planned.instruction_tokens, limit, state.configuration.truncation)
         given = self._bill(planned, items)
         wait_s = self._limits.spend(given.given.total, state.now)
-        calls = _approved_calls(planned, items)
-        if wait_s:
-            reply = Reply(failure=_too_many(state.settings.model, wait_s))
-        else:
-            reply = Reply(calls) if calls else self._reply(planned, items)
-        # A response that does what was approved answers nothing that was said.
-        if planned.conversation and not calls:
-            for item in items:
-                item.fresh = False
-        response = Response(planned, reply, self._stage, given, self._limits.event())
+        response = Response(planned, self._prepared(planned, items, wait_s), self._stage, given, self._limits.event())
         self._responses.append(response)
         state.timeline.start(response.perform(), state.now)
 
+    def _prepared(self, planned: Plan, items: list[Item], wait_s: float) -> Reply | Question:
+        """What is to be said; a question where not all is understood yet that it depends on."""
+        calls = _approved_calls(planned, items)
+        if wait_s:
+            reply = Reply(failure=_too_many(self._state.settings.model, wait_s))
+        elif calls:
+            # A response that does what was approved answers nothing that was said.
+            return Reply(calls)
+        elif hearings := [item.hearing for item in items if item.hearing is not None and not item.hearing.ready]:
+            return Question(hearings, lambda: self._reply(planned, items))
+        else:
+            return self._reply(planned, items)
+        _answered(planned, items)
+        return reply
+
     def _reply(self, planned: Plan, items: list[Item]) -> Reply:
         self._made += 1
-        return self._script.reply(planned.context(items, f"{self._state.ids.seed}/{self._made}"))
+        for item in items:
+            item.understand()
+        reply = self._script.reply(planned.context(items, f"{self._state.ids.seed}/{self._made}"))
+        _answered(planned, items)
+        return reply
 
     def _bill(self, planned: Plan, items: list[Item]) -> Bill:
         context = [(planned.instructions, Tokens(planned.instruction_tokens))]
@@ -131,12 +141,18 @@ class Answers:
                 if item is None:
                     message = f"Invalid '{path}.id': the item with id '{body['id']}' does not exist."
                     raise wrong_value(f"{path}.id", message)
-                items.append(Item(item.wire(), item.sounds, item.format, item.heard))
+                items.append(Item(item.wire(), item.sounds, item.format, item.heard, item.hearing))
             else:
                 items.append(new_item(body, state.ids.new, state.configuration.input_format, path))
                 state.listen(items[-1])
         age(items)
         return items
+
+
+def _answered(planned: Plan, items: list[Item]) -> None:
+    if planned.conversation:
+        for item in items:
+            item.fresh = False
 
 
 def _approved_calls(planned: Plan, items: list[Item]) -> tuple[Call, ...]:

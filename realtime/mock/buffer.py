@@ -108,6 +108,13 @@ class InputBuffer:
         self.clear()
         return sound
 
+    def turn(self, skip: int) -> bytes:
+        """The audio so far of the turn that is being spoken, without its first ``skip`` bytes."""
+        if self._start_ms is None:
+            return b""
+        start = self._start_ms * self.format.bytes_per_ms - self._origin + skip
+        return bytes(self._sound[start : self._fed - self._origin])
+
     def clear(self) -> None:
         """Forget what is buffered, and that someone is speaking."""
         self._forget(self._written)

@@ -7,9 +7,14 @@ from dataclasses import replace
 
 from realtime.mock.buffer import InputBuffer, SpeechStarted
 from realtime.mock.item import Item
+from realtime.mock.sound import PCM
+from realtime.mock.speech.contracts import Heard, Unheard
 from realtime.mock.state import SessionState
 from realtime.mock.transcription import Transcription
 from realtime.protocol.json import JsonObject
+
+_STREAM_MS = 100
+"""Engines outside are given a turn's sound in pieces no shorter."""
 
 
 class Ears:
@@ -19,6 +24,8 @@ class Ears:
         self._state = state
         self._buffer = InputBuffer(state.speech.detector)
         self._turn_id: str | None = None
+        self._streamed = 0
+        """Bytes of the turn that engines outside have been given already."""
         self._idle_from: float | None = None
         self._quiet_since_ms = 0
         self.reply_wanted = False
@@ -52,7 +59,10 @@ class Ears:
         threshold = self._state.settings.threshold
         if detection is not None and threshold is not None:
             detection = replace(detection, threshold=threshold)
+        speaking, sound_format = self._buffer.speaking, self._buffer.format
         self._buffer.configure(detection, self._state.configuration.input_format)
+        if speaking and not (self._buffer.speaking and self._buffer.format is sound_format):
+            self._unheard()
 
     def append(self, event: JsonObject) -> Iterator[JsonObject]:
         """Take sound."""
@@ -65,6 +75,8 @@ class Ears:
                 yield from self._committed(change.sound)
                 detection = self._state.configuration.turn_detection
                 self.reply_wanted |= detection is not None and detection.create_response and self._answered
+        if self._buffer.speaking:
+            self._stream()
 
     def commit(self, event: JsonObject) -> Iterator[JsonObject]:
         """Make an item of what is buffered."""
@@ -75,8 +87,15 @@ class Ears:
         """Forget what is buffered."""
         del event
         self._buffer.clear()
+        self._unheard()
         self._turn_id = None
         yield {"type": "input_audio_buffer.cleared"}
+
+    def told(self, report: Heard | Unheard) -> Iterator[JsonObject]:
+        """Take what engines outside have understood."""
+        words = self._state.hearings.told(report)
+        if words and self._state.configuration.transcribes:
+            yield self._transcription().delta(report.turn, words)
 
     def awake(self) -> None:
         """Something goes on: silence does not count."""
@@ -111,6 +130,22 @@ class Ears:
         started = {"item_id": self._turn(), "audio_start_ms": audio_start_ms}
         yield {"type": "input_audio_buffer.speech_started", **started}
 
+    def _stream(self) -> None:
+        """Let engines outside listen while the person still speaks."""
+        state = self._state
+        if state.speech.recognizer is not None or state.settings.deaf or self._buffer.format is not PCM:
+            return
+        sound = self._buffer.turn(self._streamed)
+        if len(sound) >= _STREAM_MS * PCM.bytes_per_ms:
+            self._streamed += len(sound)
+            state.hearings.hear(self._turn(), sound, last=False)
+
+    def _unheard(self) -> None:
+        """What was streamed of a turn is none, or begins anew."""
+        if self._streamed and self._turn_id is not None:
+            self._state.hearings.forget(self._turn_id)
+        self._streamed = 0
+
     def _turn(self) -> str:
         """The id of the spoken item to come."""
         self._turn_id = self._turn_id or self._state.ids.new("item")
@@ -121,15 +156,19 @@ class Ears:
         body = {"id": self._turn(), "object": "realtime.item", "status": "completed", "type": "message", "role": "user"}
         content = [{"type": "input_audio", "transcript": None}]
         item = Item({**body, "content": content}, {0: bytearray(sound)}, state.configuration.input_format)
-        self._turn_id = None
-        if not silent:
+        if self._streamed:
+            item.hearing = state.hearings.hear(item.id, sound[self._streamed :], last=True)
+        elif not silent:
             state.listen(item)
+        self._turn_id, self._streamed = None, 0
         previous = state.conversation.last_id
         state.conversation.add(item)
         yield {"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": item.id}
         yield state.conversation.added(item)
         yield state.conversation.done(item)
         if state.configuration.transcribes:
-            settings, logprobs = state.settings, state.configuration.logprobs
-            transcription = Transcription(settings.transcription_delay_s, settings.transcription_fails, logprobs)
-            state.timeline.start(transcription.perform(state.conversation, item), state.now)
+            state.timeline.start(self._transcription().perform(state.conversation, item), state.now)
+
+    def _transcription(self) -> Transcription:
+        settings, logprobs = self._state.settings, self._state.configuration.logprobs
+        return Transcription(settings.transcription_delay_s, settings.transcription_fails, logprobs)

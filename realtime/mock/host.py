@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from realtime.mock.carrier import Carrier, MemoryCarrier
@@ -15,6 +16,7 @@ from realtime.mock.journal import Journal
 from realtime.mock.live import LiveSession
 from realtime.mock.model import MockModel, ModelSettings
 from realtime.mock.reply import Script
+from realtime.mock.speech.contracts import Engines
 from realtime.protocol.json import JsonObject
 from transports.link import MessageLink
 
@@ -25,6 +27,7 @@ class MockHost:
 
     ``agent_script`` answers the Responses API; None: the same script does. ``refuse_beta``: clients of the
     beta are turned away. ``heartbeat_s``: clients that answer no ping within half of it are dropped.
+    ``engines`` makes ears and mouth for a session; without it they are the deterministic ones.
     """
 
     script: Script
@@ -37,6 +40,7 @@ class MockHost:
     agent_script: Script | None = None
     refuse_beta: bool = True
     heartbeat_s: float | None = None
+    engines: Callable[[], Engines] | None = None
     client_secrets: ClientSecrets = field(init=False)
     _ids: Ids = field(init=False)
     _live: dict[str, LiveSession] = field(default_factory=dict)
@@ -61,9 +65,10 @@ class MockHost:
         self._opened += 1
         seed = secrets.token_hex(8) if self.seed is None else f"{self.seed}/{self._opened}"
         settings = replace(self.settings, model=model_name, refuse_beta=self.refuse_beta)
-        live = LiveSession(
-            MockModel(self.script, seed=seed, settings=settings, opening=opening), self.clock, call_id=call_id
-        )
+        engines = self.engines() if self.engines is not None else None
+        speech = engines.speech if engines is not None else None
+        model = MockModel(self.script, seed=seed, settings=settings, speech=speech, opening=opening)
+        live = LiveSession(model, self.clock, call_id=call_id, engines=engines)
         connection = self._connection(carrier, live)
         self._live[live.model.session_id] = live
         try:
@@ -124,9 +129,14 @@ class MockHost:
 
 
 async def serve_link(
-    link: MessageLink, script: Script, *, seed: int | None = None, settings: ModelSettings | None = None
+    link: MessageLink,
+    script: Script,
+    *,
+    seed: int | None = None,
+    settings: ModelSettings | None = None,
+    engines: Engines | None = None,
 ) -> None:
     """Run one session over a link until either side closes it."""
     settings = settings or ModelSettings()
-    host = MockHost(script, settings=settings, seed=seed)
+    host = MockHost(script, settings=settings, seed=seed, engines=None if engines is None else lambda: engines)
     await host.serve(MemoryCarrier(link), settings.model)

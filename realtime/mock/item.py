@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from realtime.mock.hearings import Hearing
 from realtime.mock.schema import wrong_value
 from realtime.mock.sound import PCM, AudioFormat, decode_audio
 from realtime.protocol.json import JsonObject
@@ -28,13 +29,14 @@ class Item:
 
     ``heard`` is what the model understood of a spoken turn, whether or not the client is told; ``fresh``
     means that no response has answered the item; a ``truncated`` one grows no more; one that is
-    ``dropped`` is kept and shown, but no response goes by it any more.
+    ``dropped`` is kept and shown, but no response goes by it any more. ``hearing``: it is understood outside.
     """
 
     body: JsonObject
     sounds: dict[int, bytearray] = field(default_factory=dict)
     format: AudioFormat = PCM
     heard: str = ""
+    hearing: Hearing | None = None
     fresh: bool = True
     truncated: bool = False
     dropped: bool = False
@@ -69,6 +71,11 @@ class Item:
         """All text of a message."""
         parts = (part.get("text") or part.get("transcript") or "" for part in self.body.get("content", ()))
         return self.heard or " ".join(part for part in parts if part)
+
+    def understand(self) -> None:
+        """Take over what was understood outside by now."""
+        if self.hearing is not None:
+            self.heard = self.hearing.text
 
     def pcm(self) -> bytes:
         """All its audio as the recogniser wants it."""

@@ -9,6 +9,7 @@ from realtime.mock.clock import Clock
 from realtime.mock.connection import Connection
 from realtime.mock.faults import Expire
 from realtime.mock.model import Close, Effect, MockModel
+from realtime.mock.speech.contracts import Engines, Report
 from realtime.protocol import json
 
 _INBOX = 256
@@ -25,19 +26,25 @@ class LiveSession:
     It ends with the model, by ``hang_up``, or when the last connection has gone.
     """
 
-    def __init__(self, model: MockModel, clock: Clock, *, call_id: str | None = None) -> None:
+    def __init__(
+        self, model: MockModel, clock: Clock, *, call_id: str | None = None, engines: Engines | None = None
+    ) -> None:
         self.model = model
+        self._engines = engines
         self.call_id = call_id
         self.connections: dict[str, Connection] = {}
         self._clock = clock
-        self._inbox: asyncio.Queue[str | Expire | Tick] = asyncio.Queue(_INBOX)
+        self._inbox: asyncio.Queue[str | Expire | Tick | Report] = asyncio.Queue(_INBOX)
         self._hung_up = False
 
     async def run(self, first: Connection) -> None:
         """From the first connection to the end."""
         self.connections[first.id] = first
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._own())
+            owner = group.create_task(self._own())
+            if self._engines is not None:
+                engines = group.create_task(self._engines.run(self._inbox.put))
+                owner.add_done_callback(lambda _: engines.cancel())
             await self._attend(first)
 
     async def join(self, connection: Connection) -> None:
@@ -74,6 +81,13 @@ class LiveSession:
             if alarm is not None:
                 alarm.cancel()
             self._emit(self._handle(message))
+            self._order()
+
+    def _order(self) -> None:
+        """Pass on what ears and mouth outside are to do."""
+        if self._engines is not None:
+            for order in self.model.orders():
+                self._engines.take(order)
 
     def _arm(self) -> asyncio.TimerHandle | None:
         deadline = self.model.deadline
@@ -81,12 +95,14 @@ class LiveSession:
             return None
         return asyncio.get_running_loop().call_later(max(0.0, deadline - self._clock.now()), self.ring)
 
-    def _handle(self, message: str | Expire | Tick) -> list[Effect]:
+    def _handle(self, message: str | Expire | Tick | Report) -> list[Effect]:
         now = self._clock.now()
         if isinstance(message, Tick):
             return self.model.tick(now)
         if isinstance(message, Expire):
             return self.model.expire()
+        if not isinstance(message, str):
+            return self.model.told(message, now)
         try:
             event = json.decode_object(message)
         except ValueError as error:

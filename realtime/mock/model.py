@@ -17,13 +17,14 @@ from realtime.mock.ears import Ears
 from realtime.mock.ids import Ids
 from realtime.mock.items import ItemEvents
 from realtime.mock.mcp import servers_of
+from realtime.mock.mouth import Mouth
 from realtime.mock.refusal import Refused, error_event
 from realtime.mock.remote_tools import RemoteTools
 from realtime.mock.reply import Script
 from realtime.mock.response import Stage
 from realtime.mock.schema import wrong_value
 from realtime.mock.shapes import CLIENT_EVENT
-from realtime.mock.speech.contracts import Speech
+from realtime.mock.speech.contracts import Order, Report, Speech, Spoken
 from realtime.mock.speech.energy import EnergyDetector
 from realtime.mock.speech.heard import HeardLines
 from realtime.mock.speech.tone import ToneVoice
@@ -53,7 +54,8 @@ def tones() -> Speech:
 class MockModel:
     """One session. ``now`` is a clock that never runs back; its zero is where ``expires_at`` counts from.
 
-    ``opening`` is a session update, already found right, that the session begins with.
+    ``opening`` is a session update, already found right, that the session begins with. Where ``speech`` leaves
+    hearing or speaking to engines outside, what they are to do is in ``orders``, and ``told`` takes what they did.
     """
 
     def __init__(
@@ -79,7 +81,8 @@ class MockModel:
         if opening is not None:
             self._state.configuration.update(opening)
         self._ears = Ears(self._state)
-        self._answers = Answers(self._state, script, _stage(self._state))
+        self._mouth = Mouth(self._state.speech.synthesizer, self._state.orders)
+        self._answers = Answers(self._state, script, _stage(self._state, self._mouth))
         self._expires: float | None = None
         self._closed = False
         items = ItemEvents(self._state)
@@ -110,6 +113,11 @@ class MockModel:
         """True once ``Close`` was returned."""
         return self._closed
 
+    @property
+    def hears_outside(self) -> bool:
+        """True where an engine outside does the recognising."""
+        return self._state.speech.recognizer is None
+
     def opened(self, now: float) -> list[Effect]:
         """The client is there: the session begins."""
         self._state.now = now
@@ -132,6 +140,23 @@ class MockModel:
             if refused.code == BETA_REFUSED:
                 self._closed = True
                 return [*effects, Close(BETA_CLOSE, "beta api shape disabled")]
+        return effects + self._perform()
+
+    def orders(self) -> list[Order]:
+        """What engines outside are to do, since the last call."""
+        orders = self._state.orders.copy()
+        self._state.orders.clear()
+        return orders
+
+    def told(self, report: Report, now: float) -> list[Effect]:
+        """Take what an engine has heard or spoken."""
+        effects = self.tick(now)
+        if self._closed:
+            return effects
+        if isinstance(report, Spoken):
+            self._mouth.told(report)
+        else:
+            effects += self._numbered(self._ears.told(report))
         return effects + self._perform()
 
     def misread(self, reason: str, now: float) -> list[Effect]:
@@ -225,12 +250,12 @@ class MockModel:
         raise wrong_value("type", message)
 
 
-def _stage(state: SessionState) -> Stage:
+def _stage(state: SessionState, mouth: Mouth) -> Stage:
     return Stage(
         ids=state.ids,
         conversation=state.conversation,
         conversation_id=state.ids.new("conv"),
-        synthesizer=state.speech.synthesizer,
+        mouth=mouth,
         think_s=state.settings.think_s,
         pace_s=state.settings.pace_s,
     )

@@ -83,7 +83,7 @@ class RemoteTools:
         """Ask the servers that nobody has asked, all at once."""
         for definition in self.unlisted(tools):
             for step in self.list_tools(definition, 0.0):
-                if not isinstance(step, (int, float)):
+                if isinstance(step, dict):
                     yield step
 
     def callable(self, tools: list[JsonObject], *, at_once: bool) -> dict[str, RemoteTool]:

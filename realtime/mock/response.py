@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from realtime.mock.conversation import Conversation
+from realtime.mock.hearings import Hearing
 from realtime.mock.ids import Ids
 from realtime.mock.item import Item, identity
+from realtime.mock.mouth import Mouth, Piece, Utterance
 from realtime.mock.plan import Plan
 from realtime.mock.remote_tools import RemoteTool
 from realtime.mock.reply import Call, Reply, Say
-from realtime.mock.speech.contracts import Synthesizer
 from realtime.mock.timeline import Performance
 from realtime.mock.tokens import Bill, Tokens, spoken_tokens, text_tokens
 from realtime.protocol.json import JsonObject
@@ -30,9 +31,17 @@ class Stage:
     ids: Ids
     conversation: Conversation
     conversation_id: str
-    synthesizer: Synthesizer
+    mouth: Mouth
     think_s: float
     pace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A reply that is asked for once all is understood that was said."""
+
+    hearings: Sequence[Hearing]
+    ask: Callable[[], Reply]
 
 
 class Response:
@@ -41,7 +50,7 @@ class Response:
     Law: exactly one ``response.done``; each part and item that was added is done before it.
     """
 
-    def __init__(self, plan: Plan, reply: Reply, stage: Stage, bill: Bill, limits: JsonObject) -> None:
+    def __init__(self, plan: Plan, reply: Reply | Question, stage: Stage, bill: Bill, limits: JsonObject) -> None:
         self.id = stage.ids.new("resp")
         self.plan = plan
         self.status = "in_progress"
@@ -52,6 +61,7 @@ class Response:
         self._output: list[Item] = []
         self._details: JsonObject | None = None
         self._open: Item | None = None
+        self._utterance: Utterance | None = None
         self.audio_ms = 0.0
         self._text_tokens = 0
         self._words = ""
@@ -71,14 +81,20 @@ class Response:
         """All events, with the waits between them."""
         yield {"type": "response.created", "response": self._body()}
         yield self._limits
-        yield self._stage.think_s + self._reply.after_s
-        for part in self._reply.parts:
+        reply = self._reply
+        if isinstance(reply, Question):
+            yield from reply.hearings
+            if not self.active:
+                return
+            reply = reply.ask()
+        yield self._stage.think_s + reply.after_s
+        for part in reply.parts:
             if not self.active:
                 return
             yield from self._part_of(part)
-        if not self.active or self._reply.endless:
+        if not self.active or reply.endless:
             return
-        failure = self._reply.failure
+        failure = reply.failure
         if failure is None:
             yield from self._finish("completed", None)
         else:
@@ -90,6 +106,8 @@ class Response:
         return self._end("cancelled", reason)
 
     def _end(self, status: str, reason: str) -> Iterator[JsonObject]:
+        if self._utterance is not None:
+            self._stage.mouth.hush(self._utterance)
         if self._open is not None:
             yield from self._close(self._open, "incomplete")
         yield from self._finish(status, {"type": status, "reason": reason})
@@ -111,8 +129,29 @@ class Response:
         name = "transcript" if self._spoken else "text"
         item.body["content"].append({"type": f"output_{self.plan.modality}", name: ""})
         yield self._at(item, "response.content_part.added", content_index=0, part=self._part())
-        deltas = list(self._speak(part.text) if self._spoken else self._write(part.text))
-        pace = self._stage.pace_s if part.over_s is None else part.over_s / len(deltas)
+        if self._spoken:
+            yield from self._say_aloud(item, part)
+        else:
+            yield from self._tell(item, list(self._write(part.text)), part.over_s)
+        if self.active:
+            yield from self._close(item, "completed")
+
+    def _say_aloud(self, item: Item, part: Say) -> Performance:
+        """Piece by piece, as the voice has them ready."""
+        voice = self.plan.voice if isinstance(self.plan.voice, str) else str(self.plan.voice["id"])
+        text = part.text[: self.plan.token_limit + 1]
+        utterance = self._stage.mouth.speak(item.id, text, voice=voice, speed=self.plan.speed)
+        self._utterance = utterance
+        while True:
+            yield utterance
+            piece = utterance.take()
+            if piece is None or not self.active:
+                return
+            over_s = None if part.over_s is None else part.over_s * utterance.share(piece[0])
+            yield from self._tell(item, list(self._steps(piece)), over_s)
+
+    def _tell(self, item: Item, deltas: list[tuple[str, bytes]], over_s: float | None) -> Performance:
+        pace = self._stage.pace_s if over_s is None else over_s / len(deltas)
         for words, sound in deltas:
             yield from self._delta(item, words, sound)
             if self._over_limit():
@@ -121,7 +160,6 @@ class Response:
             yield pace
             if not self.active:
                 return
-        yield from self._close(item, "completed")
 
     def _call(self, part: Call) -> Performance:
         call_id = self._stage.ids.new("call")
@@ -167,11 +205,9 @@ class Response:
             if not self.active:
                 return
 
-    def _speak(self, text: str) -> Iterator[tuple[str, bytes]]:
-        """Words and sound in steps of 200 ms, no more than the limit lets through."""
-        text = text[: self.plan.token_limit + 1]
-        voice = self.plan.voice if isinstance(self.plan.voice, str) else str(self.plan.voice["id"])
-        pcm = self._stage.synthesizer.speak(text, voice=voice, speed=self.plan.speed)
+    def _steps(self, piece: Piece) -> Iterator[tuple[str, bytes]]:
+        """Words and sound in steps of 200 ms."""
+        text, pcm = piece
         sound = self.plan.sound_format.from_pcm(pcm)
         size = _CHUNK_MS * self.plan.sound_format.bytes_per_ms
         count = -(-len(sound) // size)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from realtime.mock.configuration import Configuration
 from realtime.mock.conversation import Conversation
+from realtime.mock.hearings import Hearings
 from realtime.mock.ids import Ids
 from realtime.mock.item import Item
 from realtime.mock.remote_tools import RemoteTools
-from realtime.mock.speech.contracts import Speech
+from realtime.mock.speech.contracts import Order, Speech
 from realtime.mock.timeline import Timeline
 
 
@@ -39,7 +40,7 @@ class ModelSettings:
 
 @dataclass(slots=True)
 class SessionState:
-    """One session's memory. ``now`` is the time of what is being dealt with."""
+    """One session's memory. ``now`` is the time of what is being dealt with; ``orders`` go to engines outside."""
 
     ids: Ids
     settings: ModelSettings
@@ -49,9 +50,18 @@ class SessionState:
     timeline: Timeline
     servers: RemoteTools
     now: float = 0.0
+    orders: list[Order] = field(default_factory=list)
+    hearings: Hearings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hearings = Hearings(self.orders)
 
     def listen(self, item: Item) -> None:
         """Understand the audio of an item that came without words."""
-        if item.sounds and not item.words and not self.settings.deaf:
+        if not item.sounds or item.words or self.settings.deaf:
+            return
+        if self.speech.recognizer is None:
+            item.hearing = self.hearings.hear(item.id, item.pcm(), last=True)
+        else:
             instructions = self.configuration.instructions
             item.heard = self.speech.recognizer.hear(item.pcm(), instructions=instructions)

@@ -11,6 +11,7 @@ import numpy as np
 from realtime.mock.magic import DefaultScript
 from realtime.mock.model import Close, Effect, MockModel, ModelSettings
 from realtime.mock.reply import Script
+from realtime.mock.speech.contracts import Report, Speech
 from realtime.protocol.json import JsonObject
 from tests.mock.order import OrderChecker
 from tests.mock.sdk_types import check
@@ -21,18 +22,23 @@ RATE = 24_000
 class Talk:
     """Sends events, lets time pass, keeps what came; each event is checked for shape and order as it comes."""
 
-    def __init__(self, script: Script | None = None, **settings: Any) -> None:
-        self.model = MockModel(script or DefaultScript(), seed="talk", settings=ModelSettings(**settings))
+    def __init__(self, script: Script | None = None, *, speech: Speech | None = None, **settings: Any) -> None:
+        behaviour = ModelSettings(**settings)
+        self.model = MockModel(script or DefaultScript(), seed="talk", settings=behaviour, speech=speech)
         self.now = 1000.0
         self.events: list[JsonObject] = []
         self.times: list[float] = []
         self.close: Close | None = None
-        self.order = OrderChecker()
+        self.order = OrderChecker(live_words=self.model.hears_outside)
         self._take(self.model.opened(self.now))
 
     def send(self, kind: str, **members: Any) -> list[JsonObject]:
         """Send an event; returns what came at once."""
         return self._take(self.model.receive({"type": kind, **members}, self.now))
+
+    def told(self, report: Report) -> list[JsonObject]:
+        """Let engines outside report; returns what came at once."""
+        return self._take(self.model.told(report, self.now))
 
     def wait(self, seconds: float) -> list[JsonObject]:
         """Let time pass, deadline by deadline; returns what came."""

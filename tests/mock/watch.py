@@ -27,7 +27,7 @@ class Watch:
 
     def see(self, model: MockModel, event: JsonObject) -> None:
         """Check the next event of a session."""
-        order = self._orders.setdefault(model, OrderChecker())
+        order = self._orders.setdefault(model, OrderChecker(live_words=model.hears_outside))
         try:
             order.see(event)
             if model._state.configuration.kind != "quicksilver":

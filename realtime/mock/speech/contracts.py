@@ -1,8 +1,12 @@
-"""What the model hears and speaks with. All audio is PCM16, little-endian, mono, 24 kHz."""
+"""What the model hears and speaks with. All audio is PCM16, little-endian, mono, 24 kHz.
+
+Hearing and speaking either happen at once, inside the model (``Recognizer``, ``Synthesizer``), or outside it,
+by engines that take their time: then the model gives orders and is told reports.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -52,8 +56,91 @@ class Synthesizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """The three together, as one session has them."""
+    """The three together, as one session has them; None: it is done outside, by orders."""
 
     detector: VoiceDetector
-    recognizer: Recognizer
-    synthesizer: Synthesizer
+    recognizer: Recognizer | None
+    synthesizer: Synthesizer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """The next sound of a spoken turn; its words are wanted, the final ones after the ``last`` sound."""
+
+    turn: str
+    pcm: bytes
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The words of a turn are not wanted any more. Its id may come again, for a new beginning."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Utter:
+    """Something to be said aloud, clause by clause."""
+
+    utterance: str
+    clauses: tuple[str, ...]
+    voice: str
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """What is not yet said of an utterance is not wanted any more."""
+
+    utterance: str
+
+
+Order = Hear | Forget | Utter | Hush
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """All words of a turn that are certain by now; ``last``: all of it."""
+
+    turn: str
+    text: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A turn whose words are lost, and why, in a text for the client."""
+
+    turn: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The next clause of an utterance, as its words and their sound; ``last``: no more comes."""
+
+    utterance: str
+    words: str
+    pcm: bytes
+    last: bool
+
+
+Report = Heard | Unheard | Spoken
+
+
+class Engines(Protocol):
+    """Ears and mouth outside one session's model."""
+
+    @property
+    def speech(self) -> Speech:
+        """What the model itself does; the rest is ordered."""
+        ...
+
+    def take(self, order: Order) -> None:
+        """Take an order; never waits. Each turn gets one last report, unless it is to be forgotten."""
+        ...
+
+    async def run(self, tell: Callable[[Report], Awaitable[None]]) -> None:
+        """Carry the orders out until cancelled."""
+        ...
