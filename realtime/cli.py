@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
+from realtime.commands.usage import EXIT_USAGE, CommandParser, complain, meant
 from realtime.errors import ConfigurationError, GatewayError
 
 COMMANDS = {
@@ -20,12 +21,16 @@ COMMANDS = {
 }
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.error(f"which command? One of {', '.join(COMMANDS)}")
+    if arguments.command not in COMMANDS:
+        parser.error(f"no such command: {arguments.command}{meant(arguments.command, COMMANDS)}")
     # only the chosen command is imported: asking for help must not load a database driver
     command = import_module(f"realtime.commands.{arguments.command}")
     try:
@@ -42,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="voxgate",
         description="A realtime voice gateway.",
         epilog="commands:\n"
@@ -52,11 +57,11 @@ def _parser() -> argparse.ArgumentParser:
         usage="voxgate [-h] [--version] COMMAND ...",
     )
     parser.add_argument("--version", action="version", version=f"voxgate {version('voxgate')}")
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
 def _fail(error: GatewayError, status: int) -> int:
-    print(f"voxgate: {error.message}", file=sys.stderr)
+    complain(error.message)
     return status

@@ -6,13 +6,25 @@ The only module that reads the environment. A room receives its own section, nev
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from realtime.errors import ConfigurationError
+
+PREFIX = "VOXGATE_"
+NESTED = "__"
 
 
 class Section(BaseModel):
@@ -135,7 +147,7 @@ class TelemetrySettings(Section):
 class Settings(BaseSettings):
     """All of it, built once in ``cli``."""
 
-    model_config = SettingsConfigDict(env_prefix="VOXGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", frozen=True)
 
     upstream: UpstreamSettings = UpstreamSettings()
     session: SessionSettings = SessionSettings()
@@ -176,15 +188,85 @@ def load(*, config: Path | None = None, flags: dict[str, Any] | None = None) -> 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
+    _check_sections(os.environ)
     try:
         settings = FromFile(**(flags or {}))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(step) for step in first["loc"])
-        raise ConfigurationError(f"{name}: {first['msg']}", setting=name) from None
+        raise _explained(error.errors(include_url=False, include_input=False)[0]) from None
+    except SettingsError as error:
+        raise _not_json(error) from None
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}", setting="--config") from None
     except ValueError as error:
-        raise ConfigurationError(f"{file}: {error}", setting="--config") from None
+        raise ConfigurationError(f"{file}: not TOML: {error}", setting="--config") from None
     return _with_fallbacks(settings)
+
+
+_KINDS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "path_type": "a path",
+    "tuple_type": "a list",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+}
+"""By pydantic's type of an error: what the setting must be."""
+
+
+def _explained(fault: ErrorDetails) -> ConfigurationError:
+    """The first fault of the settings in words of ours; it never repeats a value, which may be a secret."""
+    name = ".".join(str(step) for step in fault["loc"])
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        return _unknown(name)
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return ConfigurationError(f"{name}: must be a section, [{name}], with settings in it", setting=name)
+    if kind in _KINDS:
+        return ConfigurationError(f"{name}: must be {_KINDS[kind].format(**fault.get('ctx', {}))}", setting=name)
+    return ConfigurationError(f"{name}: {fault['msg'].removeprefix('Value error, ')}", setting=name)
+
+
+def _not_json(error: SettingsError) -> ConfigurationError:
+    """A variable that must be JSON; pydantic's text names the field and nothing of its value."""
+    section = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+    variable = f"{PREFIX}{section.upper()}"
+    return ConfigurationError(f'{variable}…: lists are given as JSON, such as ["a", "b"]', setting=variable)
+
+
+def _unknown(name: str) -> ConfigurationError:
+    """A setting that is not there, and the one that may have been meant."""
+    known = _names()
+    last = name.rpartition(".")[2]
+    near = [full for full in known if full.rpartition(".")[2] == last] or get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return ConfigurationError(f"{name}: there is no such setting{hint}", setting=name)
+
+
+def _names() -> list[str]:
+    """All sections and settings as a user writes them."""
+    names = list(Settings.model_fields)
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            names += [f"{section}.{name}" for name in field.annotation.model_fields]
+    return names
+
+
+def _check_sections(environment: Mapping[str, str]) -> None:
+    """A variable of a section that does not exist would be passed over in silence otherwise."""
+    for variable in sorted(environment):
+        section, nested, _ = variable.removeprefix(PREFIX).partition(NESTED)
+        if not (variable.startswith(PREFIX) and nested) or section.lower() in Settings.model_fields:
+            continue
+        near = get_close_matches(section.lower(), list(Settings.model_fields), n=1)
+        hint = f"; did you mean {variable.replace(section, near[0].upper(), 1)}?" if near else ""
+        raise ConfigurationError(f"{variable}: there is no section {section.lower()}{hint}", setting=variable)
 
 
 def _with_fallbacks(settings: Settings) -> Settings:
@@ -205,5 +287,6 @@ def _with_fallbacks(settings: Settings) -> Settings:
     try:
         merged = UpstreamSettings.model_validate({**upstream.model_dump(), **changes})
     except ValidationError as error:
-        raise ConfigurationError(f"OPENAI_BASE_URL: {error.errors()[0]['msg']}", setting="OPENAI_BASE_URL") from None
+        text = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"OPENAI_BASE_URL: {text}", setting="OPENAI_BASE_URL") from None
     return settings.model_copy(update={"upstream": merged})

@@ -92,7 +92,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "uvloop": ("realtime/cli.py", "realtime/commands/"),
     "uuid6": ("realtime/protocol/ids.py",),
     "pydantic": ("realtime/",),
-    "pydantic_core": ("realtime/server/validation.py",),
+    "pydantic_core": ("realtime/server/validation.py", "realtime/settings.py"),
     "pydantic_settings": ("realtime/settings.py",),
     "pytest": ("realtime/mock/pytest_plugin.py",),
     "argparse": ("realtime/cli.py", "realtime/commands/"),

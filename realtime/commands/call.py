@@ -15,6 +15,7 @@ from realtime.commands.reporter import JsonLines, Reporter, Screen
 from realtime.commands.rpc_client import CallRefused, RpcClient
 from realtime.commands.sound import FRAME_S, Player, Recording, check_writable, read_wav, write_wav
 from realtime.commands.talk import QUIET_AFTER_SPEECH_S, QUIET_S, Talk
+from realtime.commands.usage import CommandParser, seconds
 from realtime.errors import ConfigurationError
 from realtime.protocol.json import JsonObject
 from transports.errors import ConnectFailed, LinkClosed
@@ -29,6 +30,8 @@ PLAYED_EVERY_S = 0.25
 GOODBYE_S = 3.0
 EXIT_ANSWERED = 0
 EXIT_SILENT = 1
+INTERRUPTED = "interrupted"
+"""Why a talk ended that SIGINT or SIGTERM cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,11 @@ class Plan:
 
 def parser() -> argparse.ArgumentParser:
     """What ``call`` takes."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="voxgate call",
         description="Talk through a running gateway. Texts are said one after another, then the WAV. The talk ends "
         "when no response is active or wanted, no hand-off is open and nothing is left to play, or at the timeout.",
-        epilog="Exit status: 0 an answer came, 1 none came, 2 wrong usage.",
+        epilog="Exit status: 0 an answer came; 1 none came, or a signal cut the talk short; 2 wrong usage.",
     )
     parser.add_argument("--url", default="ws://127.0.0.1:8080", help="the gateway (default: %(default)s)")
     parser.add_argument("--thread", metavar="ID", help="go on in this thread (default: a new one)")
@@ -59,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--wav", type=Path, metavar="IN.wav", help="say this aloud: 16-bit PCM, any rate")
     parser.add_argument("--out", type=Path, metavar="OUT.wav", help="keep the answer's audio: 24 kHz, mono")
     parser.add_argument("--modality", choices=("audio", "text"), default="audio", help="how to be answered")
-    parser.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="end after so long (60)")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="end after so long (60)")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="bearer token, where the gateway wants one")
     parser.add_argument("--json", action="store_true", help="JSON lines only, for programs")
     return parser
@@ -87,16 +90,18 @@ class Caller:
         self._player = Player()
         self._talk = Talk(reporter, self._player, self._clock)
         self._thread_id = plan.thread_id
+        self._asked_to_start = False
 
     async def run(self, stop: asyncio.Event) -> int:
         """Talk until all is quiet, the time is over, or ``stop``; returns the exit status."""
         reason = await self._connected(stop)
         if self._plan.out is not None:
             write_wav(self._plan.out, self._player.pcm())
+        ok = self._talk.answered and reason != INTERRUPTED
         self._reporter.event(
             "end",
             {
-                "ok": self._talk.answered,
+                "ok": ok,
                 "reason": reason,
                 "threadId": self._thread_id,
                 "firstAudioMs": self._talk.first_audio_ms,
@@ -104,14 +109,14 @@ class Caller:
                 "out": str(self._plan.out) if self._plan.out is not None else None,
             },
         )
-        return EXIT_ANSWERED if self._talk.answered else EXIT_SILENT
+        return EXIT_ANSWERED if ok else EXIT_SILENT
 
     async def _connected(self, stop: asyncio.Event) -> str:
         """Hold the talk over a connection; returns why it ended."""
         try:
             link = await connect(self._plan.url, headers=self._plan.headers, connect_timeout=CONNECT_S)
         except ConnectFailed as error:
-            return self._failed("connect_failed", f"{self._plan.url}: {error}; is the gateway running?")
+            return self._failed(*_why_not_connected(self._plan, error))
         client = RpcClient(link, self._talk.notified)
         async with asyncio.TaskGroup() as group:
             talk = group.create_task(self._hold(client))
@@ -128,7 +133,7 @@ class Caller:
             await link.close()
         if talk in done:
             return talk.result()
-        return "connection_lost" if reader in done else "interrupted" if done else "timeout"
+        return "connection_lost" if reader in done else INTERRUPTED if done else "timeout"
 
     async def _hold(self, client: RpcClient) -> str:
         try:
@@ -144,14 +149,18 @@ class Caller:
         if not await self._talk.begun():
             return self._talk.closed or "error"
         for text in self._plan.texts:
+            self._reporter.typed(text)
             self._talk.asked()
             await client.call("thread/realtime/appendText", self._of_thread(text=text, respond=True))
             if not await self._talk.quiet(QUIET_S):
                 return self._talk.closed or "error"
         if self._plan.recording is not None:
-            await self._say_aloud(client, self._plan.recording)
+            heard = await self._say_aloud(client, self._plan.recording)
             if not await self._talk.quiet(QUIET_AFTER_SPEECH_S):
                 return self._talk.closed or "error"
+            if not heard and not self._talk.answered:
+                silent = ": it is silent" if self._plan.recording.is_silent else ""
+                return self._failed("nothing_heard", f"nobody was heard to speak in the recording{silent}")
         return "completed"
 
     async def _open(self, client: RpcClient) -> None:
@@ -161,26 +170,32 @@ class Caller:
             self._thread_id = (await client.call("thread/start", {}))["thread"]["id"]
         else:
             await client.call("thread/resume", self._of_thread())
+        self._asked_to_start = True
         await client.call("thread/realtime/start", self._of_thread(outputModality=self._plan.modality))
 
-    async def _say_aloud(self, client: RpcClient, recording: Recording) -> None:
-        """The recording and nothing else, unless it ends before the voice detection is sure that the turn does."""
+    async def _say_aloud(self, client: RpcClient, recording: Recording) -> bool:
+        """The recording and nothing else, unless it ends before the voice detection is sure that the turn does.
+
+        False when nobody was heard in it.
+        """
         heard = self._talk.utterances
         await self._stream(client, recording)
         await asyncio.sleep(HEARD_S)
         if self._talk.speaking:
             await self._stream(client, recording.silence(SILENCE_S), while_speaking=True)
-        if self._talk.speaking:
+        if self._talk.speaking and self._talk.closed is None:
             await client.call("thread/realtime/commitAudio", self._of_thread())
-        if self._talk.utterances == heard:
-            self._talk.asked()
+        if self._talk.utterances > heard:
+            return True
+        self._talk.asked()
+        return self._talk.speaking
 
     async def _stream(self, client: RpcClient, recording: Recording, *, while_speaking: bool = False) -> None:
         """In real time, by deadlines that do not drift."""
         begun = self._clock()
         for number, frame in enumerate(recording.frames(), start=1):
-            if while_speaking and not self._talk.speaking:
-                return
+            if self._talk.closed is not None or (while_speaking and not self._talk.speaking):
+                return  # what is sent after the end goes to the call that has taken the place of this one
             params = self._of_thread(audio=frame)
             if number == 1:
                 await client.call("thread/realtime/appendAudio", params)
@@ -203,10 +218,13 @@ class Caller:
 
     async def _hang_up(self, client: RpcClient) -> None:
         """Stop the call and wait for its end, so that the thread is complete when the command returns."""
-        if self._talk.session_id is None or self._talk.closed is not None:
+        if self._talk.closed is not None:
             return
         try:
             async with asyncio.timeout(GOODBYE_S):
+                if self._talk.session_id is None:
+                    await self._call_off(client)
+                    return
                 heard = self._player.position(now=self._clock())
                 if heard is not None:
                     await self._tell_played(client, heard)
@@ -214,6 +232,11 @@ class Caller:
                 await self._talk.over()
         except (TimeoutError, LinkClosed, CallRefused):
             self._reporter.remark("(the gateway did not confirm the end)")
+
+    async def _call_off(self, client: RpcClient) -> None:
+        """Nobody is to wait for a start that is still under way; a thread that was there may have another's call."""
+        if self._asked_to_start and self._plan.thread_id is None:
+            await client.call("thread/realtime/stop", self._of_thread())
 
     async def _tell_played(self, client: RpcClient, heard: tuple[str, int]) -> None:
         item_id, played_ms = heard
@@ -227,10 +250,33 @@ class Caller:
         return code
 
 
+def _why_not_connected(plan: Plan, error: ConnectFailed) -> tuple[str, str]:
+    """Code and message for a gateway that did not let us in."""
+    match error.status:
+        case None:
+            return "connect_failed", f"{plan.url}: {error}; is the gateway running?"
+        case 401 if plan.headers:
+            return "unauthorized", f"{plan.url}: the gateway does not know the token of --token-file"
+        case 401:
+            return "unauthorized", f"{plan.url}: the gateway wants a token: give it with --token-file FILE"
+        case 403:
+            token = "the token of --token-file" if plan.headers else "a token (--token-file FILE)"
+            return "forbidden", f"{plan.url}: refused (403): {token} or another host name in --url is wanted"
+        case 503:
+            return "overloaded", f"{plan.url}: the gateway takes no more connections now (503)"
+        case status:
+            doors = "the gateway's door is / or /v1/rpc"
+            return "connect_failed", f"{plan.url}: this address is no door of a gateway (status {status}); {doors}"
+
+
 def _plan(arguments: argparse.Namespace) -> Plan:
     """Checks all that can be checked before the talk; raises ``ConfigurationError``."""
     if not arguments.text and arguments.wav is None:
         raise ConfigurationError("call: say something with --text or --wav", setting="--text")
+    if not all(text.strip() for text in arguments.text):
+        raise ConfigurationError("--text: is empty: say something", setting="--text")
+    if arguments.out is not None and arguments.modality == "text":
+        raise ConfigurationError("--out: there is no audio to keep with --modality text", setting="--out")
     if arguments.out is not None:
         check_writable(arguments.out)
     return Plan(
@@ -263,10 +309,3 @@ def _credentials(token_file: Path | None) -> dict[str, str]:
     if not lines:
         raise ConfigurationError(f"--token-file: no token can be read from {token_file}", setting="--token-file")
     return {"Authorization": f"Bearer {lines[0]}"}
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 86_400:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value

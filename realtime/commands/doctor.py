@@ -16,6 +16,7 @@ from realtime.agents.load import load
 from realtime.commands.process import run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
 from realtime.commands.store import reading, sqlite_file
+from realtime.commands.usage import CommandParser
 from realtime.errors import ConfigurationError, GatewayError
 from realtime.server.access import Access
 from realtime.settings import Settings
@@ -44,7 +45,7 @@ class Check:
 
 def parser() -> argparse.ArgumentParser:
     """What ``doctor`` takes."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="voxgate doctor",
         description="Check configuration, store, upstream, packages and media. Exit status 1 when something is wrong.",
     )

@@ -8,8 +8,11 @@ import gc
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
+from realtime.commands.lock import only_gateway
 from realtime.commands.process import log_to_stderr, run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
+from realtime.commands.store import named
+from realtime.commands.usage import CommandParser, whole_number
 from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
@@ -19,14 +22,14 @@ from realtime.settings import Settings
 
 def parser() -> argparse.ArgumentParser:
     """What ``serve`` takes."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="voxgate serve",
         description="Run the gateway. With no key and no upstream given it talks through the embedded voice model "
         "and the embedded agent. Prints one line with the page's address when it is ready.",
         epilog="Settings also come from voxgate.toml and from VOXGATE_<SECTION>__<NAME>; flags win.",
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on, 0 for any free one (default: 8080)")
+    parser.add_argument("--port", type=whole_number, help="port to listen on, 0 for any free one (default: 8080)")
     parser.add_argument("--upstream", metavar="URL", help="the Realtime API's address, or: embedded")
     parser.add_argument("--agent", metavar="SPEC", help="embedded, none, responses, or module:factory")
     add_settings_flags(parser)
@@ -47,11 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as stack:
+        stack.enter_context(only_gateway(settings))
         connect = None
         if settings.upstream.embedded:
             connect = await stack.enter_async_context(embedded_model(load_script("assistant")))
         gateway = Gateway(settings, connect)
-        await stack.enter_async_context(gateway.running())
+        with named(settings):
+            await stack.enter_async_context(gateway.running())
         doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
         address = await stack.enter_async_context(doors)
         spare_the_collector()

@@ -30,6 +30,11 @@ class Recording:
         """Seconds of sound."""
         return len(self.pcm) / (SAMPLE_BYTES * self.num_channels * self.sample_rate)
 
+    @property
+    def is_silent(self) -> bool:
+        """True when no sample differs from nothing."""
+        return not any(self.pcm)
+
     def silence(self, seconds: float) -> Recording:
         """Silence of the same format."""
         samples = int(self.sample_rate * seconds)
@@ -66,6 +71,8 @@ def read_wav(path: Path) -> Recording:
         raise ConfigurationError(f"--wav: {path}: 16-bit samples are needed, not {8 * width}-bit", setting="--wav")
     if not 8_000 <= rate <= 96_000 or not 1 <= channels <= 8:
         raise ConfigurationError(f"--wav: {path}: {rate} Hz, {channels} channels is not taken", setting="--wav")
+    if len(pcm) < width * channels:
+        raise ConfigurationError(f"--wav: {path}: holds no sound", setting="--wav")
     return Recording(pcm[: len(pcm) // (width * channels) * width * channels], rate, channels)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from realtime.errors import StoreError
+from realtime.errors import ConfigurationError, StoreError
 from realtime.protocol.appserver import Record
 from realtime.protocol.ids import ThreadId
 from realtime.settings import Settings
@@ -22,14 +22,33 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
+def store_setting(settings: Settings) -> str:
+    """The setting that says where the store is."""
+    return "store.url" if settings.store.url is not None else "data"
+
+
+@contextmanager
+def named(settings: Settings) -> Iterator[None]:
+    """A store that cannot be opened is a setting to be put right: raises ``ConfigurationError`` that names it."""
+    try:
+        yield
+    except StoreError as error:
+        setting = store_setting(settings)
+        place = f" ({file})" if (file := sqlite_file(settings)) is not None else ""
+        raise ConfigurationError(f"{setting}: {error.message}{place}", setting=setting) from error
+
+
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[SqlThreadStore]:
-    """The store, opened; raises ``StoreError`` when there is none (reading makes no file)."""
+    """The store, opened; raises ``ConfigurationError`` when there is none (reading makes no file)."""
     file = sqlite_file(settings)
     if file is not None and not file.is_file():
-        raise StoreError(f"there is no store at {file}; does --data name the gateway's folder?")
+        setting = store_setting(settings)
+        hint = "does --data name the gateway's folder?" if setting == "data" else "`voxgate serve` makes it"
+        raise ConfigurationError(f"{setting}: there is no store at {file}; {hint}", setting=setting)
     store = SqlThreadStore(settings.store_url(), timeout_s=settings.store.timeout_s)
-    await store.open()
+    with named(settings):
+        await store.open()
     try:
         yield store
     finally:

@@ -1,4 +1,9 @@
-"""What a caller knows of the talk from what it is told: who said what, what plays, and whether all is quiet."""
+"""What a caller knows of the talk from what it is told: who said what, what plays, and whether all is quiet.
+
+A thread may have had a live call when ours was asked for: that one ends just before ours says ``started``, and the
+records of its end may come later. So nothing but a failure is ours before ``started``, and no item is before the
+record that opens our call. A start that fails says one ``error`` and no ``closed``.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,7 @@ ANSWER_S = 8.0
 """An answer that has not begun by then does not come."""
 _KINDS = {"userMessage": "user", "assistantMessage": "assistant"}
 _PREFIX = "thread/realtime/"
+_UPSTREAM_CODES = ("upstream_refused", "upstream_lost", "session_expired")
 
 
 class Talk:
@@ -29,6 +35,7 @@ class Talk:
         self._changed = asyncio.Event()
         self._busy = False
         self._speaking = False
+        self._records_are_ours = False
         self._unfinished: set[str] = set()
         self._expected_until = 0.0
         self._asked_at: float | None = None
@@ -45,7 +52,9 @@ class Talk:
         if method in ("item/started", "item/completed"):
             self._on_item(params["item"], completed=method == "item/completed")
         elif method.startswith(_PREFIX):
-            self._on_live(method.removeprefix(_PREFIX), params)
+            name = method.removeprefix(_PREFIX)
+            if self.session_id is not None or name in ("started", "error"):
+                self._on_live(name, params)
         self._changed.set()
 
     def asked(self) -> None:
@@ -103,11 +112,14 @@ class Talk:
             return
 
     def _on_item(self, item: JsonObject, *, completed: bool) -> None:
+        if item["type"] == "session" and not completed and self.session_id is not None:
+            self._records_are_ours = True
         kind = _KINDS.get(item["type"])
-        if kind is None:
+        if kind is None or not self._records_are_ours:
             return
         if not completed:
             self._unfinished.add(item["id"])
+            self._reporter.began(kind, item["id"])
             return
         self._unfinished.discard(item["id"])
         fields: JsonObject = {"itemId": item["id"], "text": item.get("text", "")}
@@ -131,7 +143,6 @@ class Talk:
                 self._on_audio(params["audio"])
             case "outputAudio/flush":
                 self._player.flush(now=self._clock())
-                self._reporter.remark("(cut off)")
             case "handoff":
                 told: JsonObject = {key: params[key] for key in ("callId", "state", "text") if key in params}
                 self._reporter.event("handoff", told)
@@ -161,6 +172,14 @@ class Talk:
 
     def _on_error(self, params: JsonObject) -> None:
         self._expected_until = 0.0
-        self._reporter.event("error", {"code": params["code"], "message": params["message"]})
+        message = _plainly(params["code"], params["message"])
+        self._reporter.event("error", {"code": params["code"], "message": message})
         if self.session_id is None:
             self.closed = "error"
+
+
+def _plainly(code: str, message: str) -> str:
+    """Whose fault it was: ``connection refused`` alone sounds as if the gateway were meant."""
+    if code not in _UPSTREAM_CODES or "upstream" in message:
+        return message
+    return f"the gateway's upstream, the voice model: {message}"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from realtime.commands.process import run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
 from realtime.commands.store import all_records, reading
+from realtime.commands.usage import CommandParser, number_from_1
 from realtime.protocol.appserver import Thread
 from realtime.protocol.ids import parse_thread_id
 from realtime.settings import Settings
@@ -24,10 +25,10 @@ TITLE_WIDTH = 60
 
 def parser() -> argparse.ArgumentParser:
     """What ``threads`` takes."""
-    parser = argparse.ArgumentParser(prog="voxgate threads", description="List threads, or show one, from the store.")
+    parser = CommandParser(prog="voxgate threads", description="List threads, or show one, from the store.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
     listing = actions.add_parser("list", help="threads, newest first: id, last change, records, how it began")
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (default: %(default)s)")
+    listing.add_argument("--limit", type=number_from_1, default=50, metavar="N", help="how many (default: %(default)s)")
     listing.add_argument("--archived", action="store_true", help="those that were put away")
     show = actions.add_parser("show", help="one thread, in spoken order")
     show.add_argument("id", metavar="ID", help="the thread's id")
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _list(settings: Settings, limit: int, *, archived: bool) -> int:
     async with reading(settings) as store:
-        page = await store.threads(limit=max(1, limit), archived=archived)
+        page = await store.threads(limit=limit, archived=archived)
         for thread in page.threads:
             print(await _line(store, thread))
     if page.next_cursor is not None:

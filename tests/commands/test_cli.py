@@ -53,7 +53,18 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (("mock", "--port", "99999"), "--port"),
         (("mock", "--script", "none.yaml"), "--script"),
         (("mock", "--scenario", "none"), "--scenario"),
+        (("mock", "--scenario", "late-transcripton"), "did you mean late-transcription"),
+        (("mock", "--replay", "none.jsonl"), "--replay: no such file"),
+        (("mock", "--replay", "."), "--replay: is a folder"),
+        (("mock", "--replay", "garbage"), "--replay"),
+        (("mock", "--replay", "garbage", "--record", "http://127.0.0.1/v1"), "--replay"),
+        (("mock", "--record", "http://127.0.0.1/v1"), "--record: needs --log"),
+        (("mock", "--record", "ftp://127.0.0.1/v1", "--log", "log"), "--record"),
+        (("mock", "--record", "http://127.0.0.1:x/v1", "--log", "log"), "--record"),
         (("call",), "--text"),
+        (("call", "--text", " "), "--text"),
+        (("call", "--text", "hello", "--text", ""), "--text"),
+        (("call", "--text", "hello", "--modality", "text", "--out", "out.wav"), "--out"),
         (("call", "--wav", "none.wav"), "--wav"),
         (("call", "--text", "x", "--url", "gopher://x"), "--url"),
         (("call", "--text", "x", "--out", "no/such/folder.wav"), "--out"),
@@ -61,11 +72,30 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (("doctor", "--config", "none.toml"), "--config"),
         (("migrate", "--config", "none.toml"), "--config"),
         (("threads", "list", "--config", "none.toml"), "--config"),
+        (("serve", "--data", "garbage"), "data"),
+        (("migrate", "--data", "garbage"), "data"),
+        (("threads", "list"), "data: there is no store"),
+        (("threads", "list", "--data", "garbage"), "data: there is no store"),
+        # what the arguments' parser finds
+        ((), "which command? One of serve, "),
+        (("levitate",), "no such command: levitate"),
+        (("severe",), "did you mean serve?"),
+        (("serve", "--port", "x"), "--port: must be a whole number"),
+        (("serve", "--prot", "1"), "--prot"),
+        (("mock", "--port", "x"), "--port: must be a whole number"),
+        (("call", "--modality", "smell"), "--modality"),
+        (("call", "--text", "x", "--timeout", "soon"), "--timeout: must be a number of seconds"),
+        (("call", "--text", "x", "--timeout", "0"), "--timeout: must be above 0"),
+        (("threads",), "list|show is missing"),
+        (("threads", "show"), "ID is missing"),
+        (("threads", "list", "--limit", "0"), "--limit: must be 1 or more"),
+        (("threads", "list", "--limit", "many"), "--limit: must be a whole number"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(
-    argv: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]
+    argv: tuple[str, ...], named: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (elsewhere / "garbage").write_text("no recording, no folder and no store\n")
     assert run(*argv) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -75,17 +105,50 @@ def test_a_wrong_setting_is_named_in_one_line(
 
 
 @pytest.mark.parametrize(
-    "argv", [(), ("levitate",), ("serve", "--port", "x"), ("call", "--modality", "smell"), ("threads",)]
+    ("config", "environment", "told"),
+    [
+        ("[server]\nprot = 1\n", {}, "server.prot: there is no such setting; did you mean server.port?"),
+        ("port = 1\n", {}, "port: there is no such setting; did you mean server.port?"),
+        ("[sever]\nport = 1\n", {}, "sever: there is no such setting; did you mean server?"),
+        ("[zzz]\nport = 1\n", {}, "zzz: there is no such setting"),
+        ("server = 1\n", {}, "server: must be a section, [server], with settings in it"),
+        ("[server]\nport = 'x'\n", {}, "server.port: must be a whole number"),
+        ("[server]\nport = 99999\n", {}, "server.port: must be at most 65535"),
+        ("[server]\nallowed_origins = 'x'\n", {}, "server.allowed_origins: must be a list"),
+        ("[upstream]\nversion = 'v3'\n", {}, "upstream.version: must be 'v1' or 'v2'"),
+        ("[upstream]\nbase_url = 'ftp://x'\n", {}, "upstream.base_url: must be an http or https address"),
+        ("[upstream]\napi_key = 7\n", {}, "upstream.api_key: must be a text"),
+        ("[limits]\nresponse_s = 0\n", {}, "limits.response_s: must be above 0"),
+        ("[server\n", {}, "voxgate.toml: not TOML"),
+        ("", {"VOXGATE_SERVER__PROT": "1"}, "server.prot: there is no such setting; did you mean server.port?"),
+        ("", {"VOXGATE_SEVER__PORT": "1"}, "there is no section sever; did you mean VOXGATE_SERVER__PORT?"),
+        ("", {"VOXGATE_SERVER": "[1"}, "VOXGATE_SERVER…: lists are given as JSON"),
+        ("", {"OPENAI_BASE_URL": "ftp://x"}, "OPENAI_BASE_URL: must be an http or https address"),
+    ],
 )
-def test_wrong_usage_ends_with_2(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*argv) == 2
-    assert "usage:" in capsys.readouterr().err
-
-
-def test_a_misspelt_setting_is_named(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (elsewhere / "voxgate.toml").write_text("[server]\nprot = 1\n")
+def test_a_wrong_setting_is_told_in_plain_words(
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    config: str,
+    environment: dict[str, str],
+    told: str,
+) -> None:
+    (elsewhere / "voxgate.toml").write_text(config)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     assert run("doctor") == 2
-    assert "server.prot" in capsys.readouterr().err
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("voxgate: ")
+    assert told in lines[0]
+
+
+def test_an_upstream_that_is_not_there_cannot_be_recorded(capsys: pytest.CaptureFixture[str], free_port: int) -> None:
+    assert run("mock", "--port", "0", "--record", f"http://127.0.0.1:{free_port}/v1", "--log", "log") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert f"--record: 127.0.0.1 port {free_port} is not reached" in lines[0]
 
 
 def test_a_gateway_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str], free_port: int) -> None:
@@ -102,7 +165,7 @@ def test_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_reading_makes_no_store(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("threads", "list") == 1
+    assert run("threads", "list") == 2
     assert "there is no store" in capsys.readouterr().err
     assert list(elsewhere.iterdir()) == []
 
@@ -113,6 +176,21 @@ def test_a_thread_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) 
     assert run("threads", "show", "00000000-0000-7000-8000-000000000000") == 1
     assert run("threads", "show", "nonsense") == 1
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",), ("threads", "list")])
+def test_a_store_that_cannot_be_opened_names_its_setting(
+    command: tuple[str, ...], elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for data, settings, named in (("broken", "", "data: "), (".", "[store]\nurl = 'sqlite:///x.db'\n", "store.url: ")):
+        (elsewhere / "voxgate.toml").write_text(settings)
+        (elsewhere / data).mkdir(exist_ok=True)
+        for file in (elsewhere / data / "voxgate.db", elsewhere / "x.db"):
+            file.write_bytes(b"this is no database" * 100)
+        assert run(*command, "--data", data) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith(f"voxgate: {named}the store's file is damaged, or is no SQLite database")
 
 
 # -- the doctor ----------------------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ TALK_S = 30
 
 
 @asynccontextmanager
-async def started(folder: Path, *argv: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command that runs on its own; killed at the end if it still does."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+async def started(folder: Path, *argv: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command that runs on its own, with settings by environment; killed at the end if it still does."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")} | settings
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -143,6 +143,93 @@ async def test_a_call_ends_at_its_timeout_and_by_a_signal(tmp_path: Path) -> Non
             _, out, err = await stopped(call, signal.SIGINT)
             assert json.decode_object(out.splitlines()[-1])["reason"] == "interrupted"
             assert err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_talk_that_a_signal_cut_short_is_no_success(tmp_path: Path, number: signal.Signals) -> None:
+    """Not even when an answer had come: whoever counts on the status would take half a talk for a whole one."""
+    long = wav(tmp_path / "in.wav", samples=16_000 * 20)
+    talk = ("call", "--text", "hello", "--wav", str(long), "--json")
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        async with started(tmp_path, *talk, "--url", url) as call:
+            while json.decode_object(await first_line(call))["type"] != "assistant":
+                pass
+            status, out, _ = await stopped(call, number)
+    end = json.decode_object(out.splitlines()[-1])
+    assert (status, end["type"], end["ok"], end["reason"]) == (1, "end", False, "interrupted")
+
+
+async def test_a_thread_with_a_live_call_is_taken_over(tmp_path: Path) -> None:
+    """The older call's end is not taken for the end of the one that replaces it, and the older caller leaves."""
+    long = wav(tmp_path / "in.wav", samples=16_000 * 120, fill=bytes(256))
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        async with started(tmp_path, "call", "--url", url, "--wav", str(long), "--json") as older:
+            thread_id = json.decode_object(await first_line(older))["threadId"]
+            talk = ("--thread", thread_id, "--text", "hello", "--modality", "text", "--json")
+            status, out, _ = await finished(tmp_path, "call", "--url", url, *talk)
+            lines = [json.decode_object(line) for line in out.splitlines()]
+            assert [line["type"] for line in lines] == ["started", "user", "assistant", "end"]
+            assert (status, lines[-1]["reason"]) == (0, "completed")
+            async with asyncio.timeout(TALK_S):
+                out_older, _ = await older.communicate()
+            assert json.decode_object(out_older.decode().splitlines()[-1])["reason"] == "requested"
+
+
+async def test_a_start_that_fails_ends_the_call_and_names_the_upstream(tmp_path: Path, free_port: int) -> None:
+    upstream = f"http://127.0.0.1:{free_port}/v1"
+    no_retry = {"VOXGATE_UPSTREAM__RETRIES": "0"}
+    async with started(tmp_path, "serve", "--port", "0", "--upstream", upstream, **no_retry) as gateway:
+        url = address(await first_line(gateway))
+        status, out, _ = await finished(tmp_path, "call", "--url", url, "--text", "hello", "--json")
+    error, end = (json.decode_object(line) for line in out.splitlines())
+    assert (error["type"], error["code"]) == ("error", "upstream_refused")
+    assert error["message"] == "the gateway's upstream, the voice model: connection refused"
+    assert (status, end["ok"], end["reason"]) == (1, False, "error")
+
+
+async def test_a_silent_recording_is_said_to_be_silent(tmp_path: Path) -> None:
+    silent = wav(tmp_path / "in.wav", fill=bytes(256))
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        status, out, _ = await finished(tmp_path, "call", "--url", url, "--wav", str(silent), "--json")
+    lines = [json.decode_object(line) for line in out.splitlines()]
+    assert [line["type"] for line in lines] == ["started", "error", "end"]
+    assert (lines[1]["code"], "it is silent" in lines[1]["message"]) == ("nothing_heard", True)
+    assert (status, lines[2]["reason"]) == (1, "nothing_heard")
+
+
+async def test_a_closed_door_says_what_opens_it(tmp_path: Path) -> None:
+    for name in ("tokens", "wrong"):
+        (tmp_path / name).write_text(f"{name}-of-this-test\n")
+    async with started(tmp_path, "serve", "--port", "0", VOXGATE_SERVER__AUTH_TOKENS_FILE="tokens") as gateway:
+        url = address(await first_line(gateway))
+        for more, code, told in (
+            ((), "unauthorized", "--token-file"),
+            (("--token-file", "wrong"), "unauthorized", "does not know the token"),
+            (("--token-file", "tokens", "--url", f"{url}/v1/nothing"), "connect_failed", "/v1/rpc"),
+        ):
+            status, out, _ = await finished(tmp_path, "call", "--url", url, "--text", "x", "--json", *more)
+            error, end = (json.decode_object(line) for line in out.splitlines())
+            assert (status, error["code"], end["reason"]) == (1, code, code)
+            assert told in error["message"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_one_gateway_a_folder(tmp_path: Path, number: signal.Signals) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as first:
+        await first_line(first)
+        status, out, err = await finished(tmp_path, "serve", "--port", "0")
+        assert (status, out, len(err.splitlines())) == (2, "", 1)
+        assert "data: another voxgate serves from data" in err
+        for reader in (("threads", "list"), ("doctor",), ("migrate",)):
+            assert (await finished(tmp_path, *reader))[0] == 0
+        await stopped(first, number)
+        async with started(tmp_path, "serve", "--port", "0") as second:
+            assert "ready" in await first_line(second)
+            async with started(tmp_path, "serve", "--port", "0", "--data", "other") as third:
+                assert "ready" in await first_line(third)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

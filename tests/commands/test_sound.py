@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,17 @@ from realtime.commands.sound import Player, Recording, check_writable, read_wav,
 from realtime.errors import ConfigurationError
 from realtime.protocol.json import JsonObject
 
+TONE = bytes(range(256))
 
-def wav(path: Path, *, rate: int = 16_000, channels: int = 1, width: int = 2, samples: int = 1600) -> Path:
+
+def wav(
+    path: Path, *, rate: int = 16_000, channels: int = 1, width: int = 2, samples: int = 1600, fill: bytes = TONE
+) -> Path:
     with wave.open(str(path), "wb") as file:
         file.setframerate(rate)
         file.setnchannels(channels)
         file.setsampwidth(width)
-        file.writeframes(bytes(range(256)) * (samples * channels * width // 256 + 1))
+        file.writeframes(fill * (samples * channels * width // len(fill) + 1))
     return path
 
 
@@ -66,9 +71,16 @@ def test_a_file_that_is_no_wav_is_named(tmp_path: Path, content: bytes | None, w
 
 
 @pytest.mark.parametrize("how", [{"width": 1}, {"width": 4}, {"rate": 4_000}, {"rate": 192_000}, {"channels": 9}])
-def test_a_format_that_is_not_taken_is_said(tmp_path: Path, how: dict[str, int]) -> None:
+def test_a_format_that_is_not_taken_is_said(tmp_path: Path, how: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         read_wav(wav(tmp_path / "in.wav", **how))
+
+
+def test_a_file_without_sound_is_said_to_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "in.wav"
+    write_wav(path, b"")
+    with pytest.raises(ConfigurationError, match="holds no sound"):
+        read_wav(path)
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:
