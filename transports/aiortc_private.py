@@ -179,7 +179,7 @@ class PathListener(Protocol):
 
 
 class SecuredPath:
-    """One transport for audio and data. ``gather``, ``connect``, then media both ways until ``close``."""
+    """One transport for audio and data. ``prepare``, ``connect``, then media both ways until ``close``."""
 
     def __init__(self, settings: PeerSettings, listener: PathListener) -> None:
         self._listener = listener
@@ -191,7 +191,6 @@ class SecuredPath:
             raise NegotiationFailed("the URL of an ICE server is malformed") from fault
         gatherer = RTCIceGatherer(iceServers=[])
         gatherer._connection = self._connection  # noqa: SLF001
-        self._gatherer = gatherer
         self._ice = RTCIceTransport(gatherer)
         self._certificate = RTCCertificate.generateCertificate()
         self._dtls = RTCDtlsTransport(self._ice, [self._certificate])
@@ -210,7 +209,7 @@ class SecuredPath:
 
     @property
     def candidates(self) -> list[Candidate]:
-        """Our own, after ``gather``."""
+        """Our own, after ``prepare``."""
         return [
             Candidate(found.foundation, found.priority, found.host, found.port, found.type)
             for found in self._connection.local_candidates
@@ -221,9 +220,9 @@ class SecuredPath:
         """As aiortc names it: new, checking, completed, failed, closed."""
         return str(self._ice.state)
 
-    async def gather(self) -> None:
+    async def prepare(self) -> None:
         """Bind sockets, ask the servers; raises ``NegotiationFailed`` when no way out was found."""
-        await self._gatherer.gather()
+        await self._connection.gather_candidates()
         if not self._connection.local_candidates:
             raise NegotiationFailed("no UDP port could be bound")
 

@@ -105,7 +105,7 @@ class _Call:
         return self._ended.is_set()
 
     async def answer(self) -> str:
-        await self._path.gather()
+        await self._path.prepare()
         ufrag, password = self._path.credentials
         ours = description.Local(
             ufrag=ufrag,
