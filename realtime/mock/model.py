@@ -17,7 +17,6 @@ from realtime.mock.ears import Ears
 from realtime.mock.ids import Ids
 from realtime.mock.items import ItemEvents
 from realtime.mock.mcp import servers_of
-from realtime.mock.mouth import Mouth
 from realtime.mock.refusal import Refused, error_event
 from realtime.mock.remote_tools import RemoteTools
 from realtime.mock.reply import Script
@@ -81,8 +80,7 @@ class MockModel:
         if opening is not None:
             self._state.configuration.update(opening)
         self._ears = Ears(self._state)
-        self._mouth = Mouth(self._state.speech.synthesizer, self._state.orders)
-        self._answers = Answers(self._state, script, _stage(self._state, self._mouth))
+        self._answers = Answers(self._state, script, _stage(self._state))
         self._expires: float | None = None
         self._closed = False
         items = ItemEvents(self._state)
@@ -154,7 +152,7 @@ class MockModel:
         if self._closed:
             return effects
         if isinstance(report, Spoken):
-            self._mouth.told(report)
+            self._state.mouth.told(report)
         else:
             effects += self._numbered(self._ears.told(report))
         return effects + self._perform()
@@ -250,12 +248,12 @@ class MockModel:
         raise wrong_value("type", message)
 
 
-def _stage(state: SessionState, mouth: Mouth) -> Stage:
+def _stage(state: SessionState) -> Stage:
     return Stage(
         ids=state.ids,
         conversation=state.conversation,
         conversation_id=state.ids.new("conv"),
-        mouth=mouth,
+        mouth=state.mouth,
         think_s=state.settings.think_s,
         pace_s=state.settings.pace_s,
     )

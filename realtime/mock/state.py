@@ -9,6 +9,7 @@ from realtime.mock.conversation import Conversation
 from realtime.mock.hearings import Hearings
 from realtime.mock.ids import Ids
 from realtime.mock.item import Item
+from realtime.mock.mouth import Mouth
 from realtime.mock.remote_tools import RemoteTools
 from realtime.mock.speech.contracts import Order, Speech
 from realtime.mock.timeline import Timeline
@@ -52,9 +53,11 @@ class SessionState:
     now: float = 0.0
     orders: list[Order] = field(default_factory=list)
     hearings: Hearings = field(init=False)
+    mouth: Mouth = field(init=False)
 
     def __post_init__(self) -> None:
         self.hearings = Hearings(self.orders)
+        self.mouth = Mouth(self.speech.synthesizer, self.orders)
 
     def listen(self, item: Item) -> None:
         """Understand the audio of an item that came without words."""
