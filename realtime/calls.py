@@ -20,7 +20,7 @@ from realtime.session.config import SessionBuilder, ThreadDigest
 from realtime.session.intake import Intake
 from realtime.session.media import ClientAudio
 from realtime.session.owner import Session
-from realtime.session.upstream import Opener, UpstreamConnection
+from realtime.session.upstream import ControlPath, Opener, UpstreamConnection
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.turns import Turns
@@ -132,7 +132,7 @@ class Calls:
         inner = self._opener(self._builder.model(params))
         made: list[_Call] = []
 
-        async def opener(config: SessionConfig) -> UpstreamConnection:
+        async def opened(config: SessionConfig) -> UpstreamConnection:
             """The first connection is the success that a running call gives way to."""
             connection = await inner(config)
             try:
@@ -142,7 +142,7 @@ class Calls:
                 raise
             return connection
 
-        session = Session(built, opener, ClientAudio(lane, sink), lane, self._turns, self._limits)
+        session = Session(built, ControlPath(opened), ClientAudio(lane, sink), lane, self._turns, self._limits)
         call = _Call(params.thread_id, session)
         made.append(call)
         return call

@@ -55,6 +55,12 @@ class ParseError(InvalidRequest):
     code = "parse_error"
 
 
+class OfferRefused(InvalidRequest):
+    """An SDP offer, or what was trickled after it, that no call can be made of."""
+
+    code = "invalid_offer"
+
+
 class UnknownMethod(InvalidRequest):
     """No method of that name."""
 

@@ -5,7 +5,9 @@ The only module that reads the environment. A room receives its own section, nev
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -47,17 +49,31 @@ class UpstreamSettings(Section):
     transcription_model: str = "gpt-4o-mini-transcribe"
     session_limit_s: float = Field(default=3600.0, gt=0)
     """How long the upstream lets a session live; a new one is prepared before."""
+    calls_base_url: str | None = None
+    """Where WebRTC calls are made; None: at ``base_url``."""
 
     @property
     def embedded(self) -> bool:
         """True when the voice model runs inside this process."""
         return self.base_url == "embedded"
 
+    @property
+    def calls_base(self) -> str:
+        """The base address of WebRTC calls."""
+        return self.calls_base_url or self.base_url
+
     @field_validator("base_url")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
         if value != "embedded" and not value.startswith(("http://", "https://")):
             raise ValueError("must be an http or https address, or 'embedded'")
+        return value
+
+    @field_validator("calls_base_url")
+    @classmethod
+    def _known_calls_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must be an http or https address")
         return value
 
     def key(self) -> str | None:
@@ -105,6 +121,28 @@ class StoreSettings(Section):
     timeout_s: float = Field(default=5.0, gt=0)
 
 
+class IceServerSettings(Section):
+    """A STUN or TURN server for clients (RFC 7064, RFC 7065).
+
+    With ``secret``, the TURN server's ``static-auth-secret``, each client gets credentials of its own that are
+    good for ``ttl_s`` seconds; else ``username`` and ``credential`` are handed out as they are.
+    """
+
+    urls: tuple[str, ...] = Field(min_length=1, max_length=8)
+    username: str | None = None
+    credential: SecretStr | None = None
+    secret: SecretStr | None = None
+    ttl_s: int = Field(default=3600, ge=60, le=604_800)
+
+    @field_validator("urls")
+    @classmethod
+    def _known_scheme(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not re.fullmatch(r"(stuns?|turns?):[!-~]+", url) or re.search(r"[<>\"\\]", url):
+                raise ValueError("each must be a stun:, stuns:, turn: or turns: address")
+        return value
+
+
 class ServerSettings(Section):
     """The doors."""
 
@@ -112,8 +150,38 @@ class ServerSettings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     auth_tokens_file: Path | None = None
     allowed_origins: tuple[str, ...] = ()
+    public_ip: str | None = None
+    """Announced in answers to WebRTC offers in place of this machine's own addresses (1:1 NAT)."""
+    udp_ports: str | None = None
+    """``FIRST-LAST``: the UDP ports of the gateway's own WebRTC peers; None: any."""
+    ice_servers: tuple[IceServerSettings, ...] = ()
+    """Handed out to clients with the answer of a WebRTC call."""
     max_sessions: int = Field(default=200, ge=1)
     max_connections: int = Field(default=2000, ge=1)
+
+    @property
+    def udp_port_range(self) -> tuple[int, int] | None:
+        """First and last port."""
+        if self.udp_ports is None:
+            return None
+        first, _, last = self.udp_ports.partition("-")
+        return int(first), int(last)
+
+    @field_validator("public_ip")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            ipaddress.ip_address(value)
+        return value
+
+    @field_validator("udp_ports")
+    @classmethod
+    def _is_range(cls, value: str | None) -> str | None:
+        if value is not None:
+            match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", value)
+            if match is None or not 1024 <= int(match[1]) <= int(match[2]) <= 65_535:
+                raise ValueError("must be FIRST-LAST, two ports from 1024 to 65535")
+        return value
 
 
 class LimitsSettings(Section):
@@ -134,6 +202,8 @@ class LimitsSettings(Section):
     history_items: int = Field(default=200, ge=1)
     history_chars: int = Field(default=60_000, ge=1)
     drain_s: float = Field(default=5.0, ge=0)
+    join_s: float = Field(default=5.0, gt=0)
+    """How long the sideband of a new WebRTC call is sought."""
     reconnect_s: float = Field(default=60.0, gt=0)
     """How long a lost upstream is sought before the call is given up."""
 

@@ -1,6 +1,10 @@
-"""What goes wrong on a wire."""
+"""What goes wrong on a wire, and the words for it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+_MAX_RETRY_AFTER_S = 86_400.0
 
 
 class TransportError(Exception):
@@ -42,3 +46,26 @@ class NegotiationFailed(TransportError):
     def __init__(self, message: str, *, restart: bool = False) -> None:
         super().__init__(message)
         self.restart = restart
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """A line break in a value would begin a header of somebody else's choice."""
+    for name, value in headers.items():
+        if not value.isprintable() or not value.isascii():
+            raise ConnectFailed(f"the header {name} has a character that a header cannot carry")
+
+
+def seconds(text: str) -> float | None:
+    """A Retry-After in seconds; its other form, a date, is not worth trusting two clocks for."""
+    if not text.isascii() or not text.strip().isdigit():
+        return None
+    return min(float(text), _MAX_RETRY_AFTER_S)
+
+
+def network_fault(error: OSError) -> str:
+    """Why no connection came, without the address."""
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, ConnectionError):
+        return "the connection was reset during the handshake"
+    return "the host cannot be reached"

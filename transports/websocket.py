@@ -15,10 +15,8 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
-from transports.errors import ConnectFailed, LinkClosed
+from transports.errors import ConnectFailed, LinkClosed, check_headers, network_fault, seconds
 from transports.link import MessageLink
-
-_MAX_RETRY_AFTER_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ async def connect(
     No proxy is used, no redirect followed (headers may hold a credential), no compression negotiated. A
     message above ``max_bytes`` ends the link with 1009. Raises ``ConnectFailed``.
     """
-    _check_headers(headers)
+    check_headers(headers)
     options = options or LinkOptions()
     try:
         connection = await _Connect(
@@ -128,13 +126,6 @@ class _WebSocketLink:
         return LinkClosed(text, code=code, reason=error.rcvd.reason, clean=True)
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
-    """A line break in a value would begin a header of somebody else's choice."""
-    for name, value in headers.items():
-        if not value.isprintable() or not value.isascii():
-            raise ConnectFailed(f"the header {name} has a character that a header cannot carry")
-
-
 def _quiet_logger() -> logging.Logger:
     """At DEBUG the library writes every header and message to the log; ours are secrets and speech."""
     logger = logging.getLogger("transports.websocket.wire")
@@ -145,15 +136,8 @@ def _quiet_logger() -> logging.Logger:
 def _refused(error: InvalidStatus) -> ConnectFailed:
     status = error.response.status_code
     values = error.response.headers.get_all("Retry-After")
-    retry_after = _seconds(values[0]) if values else None
+    retry_after = seconds(values[0]) if values else None
     return ConnectFailed(f"unexpected status {status}", status=status, retry_after=retry_after)
-
-
-def _seconds(text: str) -> float | None:
-    """A Retry-After in seconds; its other form, a date, is not worth trusting two clocks for."""
-    if not text.isascii() or not text.strip().isdigit():
-        return None
-    return min(float(text), _MAX_RETRY_AFTER_S)
 
 
 def _what_failed(error: Exception, connect_timeout: float) -> str:
@@ -164,18 +148,10 @@ def _what_failed(error: Exception, connect_timeout: float) -> str:
     if isinstance(error, ssl.SSLError):
         return "the TLS handshake failed"
     if isinstance(error, OSError):
-        return _network_fault(error)
+        return network_fault(error)
     if isinstance(error, (InvalidURI, ValueError)):
         return "the address is not a valid one"
     return "the other side does not speak WebSocket"
-
-
-def _network_fault(error: OSError) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, ConnectionError):
-        return "the connection was reset during the handshake"
-    return "the host cannot be reached"
 
 
 def _fitting(reason: str) -> str:

@@ -26,13 +26,15 @@ CloseReason = Literal[
 class Loss:
     """Why a connection ended or was never made: a value, not a raise.
 
-    ``code`` is public (``upstream_refused`` or ``upstream_lost``); ``clean`` means a close handshake.
+    ``code`` is public (``upstream_refused`` or ``upstream_lost``); ``clean`` means a close handshake;
+    ``gone`` that the upstream does not know the call, or no longer.
     """
 
     message: str
     code: str = "upstream_lost"
     clean: bool = False
     retryable: bool = True
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,20 @@ class Line:
 
 
 # -- commands ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The upstream has taken the client's offer; ``answer`` is its SDP."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """It has not, or could not be reached."""
+
+    loss: Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +174,9 @@ class Stop:
 
 
 Command = (
-    UpstreamOpened
+    CallAnswered
+    | CallRefused
+    | UpstreamOpened
     | UpstreamLost
     | AppendText
     | AppendSpeech
@@ -225,6 +243,13 @@ class StartOrJoinTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Dial:
+    """Give the client's offer to the upstream after ``delay`` seconds (jitter is added by who does it)."""
+
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Open:
     """Make the connection of this generation after ``delay`` seconds (jitter is added by who does it)."""
 
@@ -247,4 +272,4 @@ class Close:
     reason: CloseReason
 
 
-Action = Send | Notify | Record | Play | Flush | StartOrJoinTurn | Open | Begin | Close
+Action = Send | Notify | Record | Play | Flush | StartOrJoinTurn | Dial | Open | Begin | Close

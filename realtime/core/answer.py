@@ -18,7 +18,9 @@ from realtime.protocol.ids import ItemId, ResponseId
 from realtime.protocol.realtime import (
     ItemDelete,
     ItemTruncate,
+    ItemTruncated,
     OutputAudioDelta,
+    OutputBufferClear,
     OutputTextDelta,
     OutputTextDone,
     Response,
@@ -60,14 +62,12 @@ class Answer:
         """True for the response that last said so at its beginning: nobody here asks for such."""
         return response_id is not None and response_id == self._out_of_band
 
-    def done(self, event: ResponseDone) -> None:
-        """A response has ended, however."""
-        self._ended(event.response, event.response.id)
-
-    def cancelled(self, event: ResponseCancelled) -> None:
-        """The same, as some upstreams tell it of a cancelled one."""
-        item = {"type": event.type, "response_id": event.id}
-        self._call.notify("itemAdded", {"item": item})
+    def done(self, event: ResponseDone | ResponseCancelled) -> None:
+        """A response has ended, however; some upstreams have an event of its own for a cancelled one."""
+        if isinstance(event, ResponseDone):
+            self._ended(event.response, event.response.id)
+            return
+        self._call.notify("itemAdded", {"item": {"type": event.type, "response_id": event.id}})
         self._ended(event.response, event.id, status="cancelled")
 
     def _ended(self, response: Response, response_id: ResponseId | None, status: str | None = None) -> None:
@@ -184,7 +184,10 @@ class Answer:
     # -- being cut off -------------------------------------------------------------------------
 
     def cut_in(self) -> None:
-        """The person speaks: what is not played is dropped, and the upstream is told what was heard."""
+        """The person speaks: what is not played is dropped, and the upstream is told what was heard.
+
+        In a WebRTC call the upstream plays, and so cuts by itself: ``truncated`` says where.
+        """
         call = self._call
         sounding = call.playback.is_playing(now=call.now)
         cuts = call.playback.interrupted(now=call.now)
@@ -192,14 +195,27 @@ class Answer:
             self._silenced = call.responses.active
         if cuts or sounding:
             call.emit(Flush(cuts[-1].item_id if cuts else None))
-        for cut in cuts:
-            self._apply(cut)
+        if call.config.call is None:
+            for cut in cuts:
+                self._apply(cut)
 
     def interrupt(self) -> None:
         """The client wants silence."""
         if self._call.responses.busy:
             self._call.send(ResponseCancel(response_id=self._call.responses.active))
+        if self._call.config.call is not None:
+            self._call.send(OutputBufferClear())
         self.cut_in()
+
+    def truncated(self, event: ItemTruncated) -> None:
+        """In a WebRTC call: so much of the item was heard, the rest is gone."""
+        item_id, heard = event.item_id, event.audio_end_ms
+        if self._call.config.call is None or item_id is None or heard is None:
+            return
+        known = self._call.items.get(item_id)
+        if known is None or known.type != "assistantMessage" or item_id in self._cuts:
+            return
+        self._keep(Cut(item_id, heard, self._call.playback.audio_ms(item_id)))
 
     def played(self, item_id: ItemId, ms: int) -> None:
         """The client's clock."""
@@ -223,15 +239,20 @@ class Answer:
 
     def _apply(self, cut: Cut) -> None:
         call = self._call
-        self._cuts[cut.item_id] = cut
-        while len(self._cuts) > 64:
-            del self._cuts[next(iter(self._cuts))]
         self._cut_number += 1
         event_id = f"{OWN_CUT_PREFIX}{self._cut_number}"
         if cut.heard_ms > 0:
             call.send(ItemTruncate(event_id=event_id, item_id=cut.item_id, audio_end_ms=cut.heard_ms))
         else:
             call.send(ItemDelete(event_id=event_id, item_id=cut.item_id))
+        self._keep(cut)
+
+    def _keep(self, cut: Cut) -> None:
+        """Mark the item: it was not heard to its end."""
+        call = self._call
+        self._cuts[cut.item_id] = cut
+        while len(self._cuts) > 64:
+            del self._cuts[next(iter(self._cuts))]
         known = {"status": "interrupted", "audio_ms": cut.audio_ms, "heard_ms": cut.heard_ms}
         if not call.items.is_open(cut.item_id):
             call.record(call.items.amend(cut.item_id, **known))

@@ -13,7 +13,7 @@ from realtime.core.items import ThreadItems
 from realtime.core.playback import Playback
 from realtime.core.responses import METADATA_KEY, ResponseQueue
 from realtime.core.transcript import Transcript
-from realtime.protocol.appserver import Draft, Notification, Shed
+from realtime.protocol.appserver import Draft, Item, Notification, Shed
 from realtime.protocol.ids import CallId, ItemId
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime import ClientEvent, ItemCreate, ResponseCreate, message_item, output_item
@@ -32,7 +32,9 @@ class Call:
     """One conversation's machines.
 
     ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks;
-    ``replayed`` are the items that this upstream was told at its beginning, and shows once more.
+    ``replayed`` are the items that this upstream was told at its beginning, and shows once more. In a WebRTC
+    call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them, and
+    ``configured`` is whether it has shown the session.
     """
 
     def __init__(self, config: SessionConfig) -> None:
@@ -48,6 +50,8 @@ class Call:
         self.transcript = Transcript(self.new_item_id)
         self.speaking = False
         self.replayed: frozenset[ItemId] = frozenset()
+        self.unshown: dict[ItemId, JsonObject] = {}
+        self.configured = False
         self._number = 0
         self._asked: str | None = None
 
@@ -70,6 +74,14 @@ class Call:
         body: JsonObject = {"threadId": self.config.thread_id, **params}
         self.emit(Notify(Notification(f"thread/realtime/{method}", body), shed))
 
+    def announce(self) -> None:
+        """The call has begun."""
+        config = self.config
+        named = {"sessionId": config.session_id, "realtimeSessionId": config.session_id, "version": config.version}
+        self.notify("started", named)
+        session = Item(ItemId(f"{config.item_prefix}_session"), "session", created_at=self.wall_ms())
+        self.record(self.items.begin(session))
+
     def record(self, draft: Draft | None) -> None:
         """Into the log; None records nothing."""
         if draft is not None:
@@ -80,6 +92,10 @@ class Call:
         item_id = ItemId(body.get("id") or self.new_item_id())
         body = {"id": item_id, **body}
         self.history.put(item_id, body)
+        if self.config.call is not None:
+            self.unshown[item_id] = body
+            while len(self.unshown) > self.config.history_items:
+                del self.unshown[next(iter(self.unshown))]
         self.send(ItemCreate(item=body))
         return item_id
 

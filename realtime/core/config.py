@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from realtime.protocol.appserver import Modality, Version
 from realtime.protocol.ids import SessionId, ThreadId
@@ -43,7 +44,8 @@ class SessionConfig:
 
     ``session`` is the body of ``session.update``; ``item_prefix`` makes the ids of our own items unique
     in the thread; ``transcribes`` and ``barge_in`` say what ``session`` asks of the upstream;
-    ``clock_offset_ms`` is Unix milliseconds at time 0 of the clock that is passed in.
+    ``clock_offset_ms`` is Unix milliseconds at time 0 of the clock that is passed in; ``join_s`` is how long
+    the sideband of a new call is sought.
     """
 
     thread_id: ThreadId
@@ -62,3 +64,7 @@ class SessionConfig:
     response_s: float = 60.0
     history_items: int = 200
     history_chars: int = 60_000
+    call: Literal["made", "joined"] | None = None
+    """A WebRTC call between the client and the upstream, made with the client's offer, or by the client itself;
+    None: the upstream's audio comes and goes by the control connection."""
+    join_s: float = 5.0

@@ -24,6 +24,7 @@ from realtime.core.delegation import OWN_TOOLS, Delegation, calls_of
 from realtime.core.doubles import Doubles
 from realtime.core.faults import Verdict, judge
 from realtime.core.hearing import Hearing
+from realtime.core.sidebands import Sidebands
 from realtime.core.upstreams import Upstreams
 from realtime.protocol import realtime as ev
 from realtime.protocol.appserver import Item, ItemType
@@ -31,7 +32,6 @@ from realtime.protocol.ids import ItemId, ThreadId
 
 IGNORED: frozenset[type[ev.ServerEvent]] = frozenset(
     {
-        ev.SessionShown,
         ev.ItemChanged,
         ev.AudioTimeout,
         ev.OutputBuffer,
@@ -54,13 +54,19 @@ class Conversation:
         self._answer = Answer(self._call)
         self._hearing = Hearing(self._call, self._answer)
         self._delegation = Delegation(self._call)
-        self._upstreams = Upstreams(self._call, self._answer, self._hearing)
+        self._upstreams: Upstreams | Sidebands
+        if config.call is None:
+            self._upstreams = Upstreams(self._call, self._answer, self._hearing)
+        else:
+            self._upstreams = Sidebands(self._call)
         self._doubles = Doubles()
         self._shown: tuple[bool, bool, int, bool] = (False, False, 0, False)
         self._handlers: dict[type[ev.ServerEvent], Callable[[Any], None]] = {
+            ev.SessionShown: self._session_shown,
             ev.ItemAdded: self._item_added,
             ev.ItemDone: self._item_done,
             ev.OutputItem: self._output_item,
+            ev.ItemTruncated: self._answer.truncated,
             ev.InputTranscriptDelta: self._hearing.transcript_delta,
             ev.InputTranscriptDone: self._hearing.transcript_done,
             ev.InputTranscriptFailed: self._hearing.transcript_failed,
@@ -70,7 +76,7 @@ class Conversation:
             ev.AudioCleared: self._hearing.cleared,
             ev.ResponseCreated: self._answer.created,
             ev.ResponseDone: self._response_done,
-            ev.ResponseCancelled: self._answer.cancelled,
+            ev.ResponseCancelled: self._answer.done,
             ev.OutputAudioDelta: self._answer.audio_delta,
             ev.OutputTextDelta: self._answer.text_delta,
             ev.OutputTextDone: self._answer.text_done,
@@ -146,17 +152,17 @@ class Conversation:
             call.send(ev.ResponseCancel(response_id=stuck))
             if again:
                 call.ask_response()
-        self._upstreams.tick()
+        final = self._upstreams.tick()
+        if final is not None:
+            self._end(final)
         return self._drain()
 
     # -- commands --------------------------------------------------------------------------------
 
     def _dispatch(self, command: Command) -> None:
         match command:
-            case act.UpstreamOpened():
-                self._upstreams.opened(command.generation)
-            case act.UpstreamLost():
-                self._lost(command.generation, command.loss)
+            case act.CallAnswered() | act.CallRefused() | act.UpstreamOpened() | act.UpstreamLost():
+                self._dispatch_upstream(command)
             case act.AppendText():
                 self._append_text(command)
             case act.AppendSpeech():
@@ -196,6 +202,22 @@ class Conversation:
             case _:
                 assert_never(command)
 
+    def _dispatch_upstream(
+        self, command: act.CallAnswered | act.CallRefused | act.UpstreamOpened | act.UpstreamLost
+    ) -> None:
+        upstreams, final = self._upstreams, None
+        match command:
+            case act.CallAnswered() if isinstance(upstreams, Sidebands):
+                upstreams.answered(command.answer)
+            case act.CallRefused() if isinstance(upstreams, Sidebands):
+                final = upstreams.refused(command.loss)
+            case act.UpstreamOpened():
+                upstreams.opened(command.generation)
+            case act.UpstreamLost():
+                final = upstreams.lost(command.generation, command.loss)
+        if final is not None:
+            self._end(final)
+
     def _append_text(self, command: act.AppendText) -> None:
         call = self._call
         item_id = call.new_item_id()
@@ -217,6 +239,8 @@ class Conversation:
 
     def _item_added(self, event: ev.ItemAdded) -> None:
         item, call = event.item, self._call
+        if item.id is not None:
+            call.unshown.pop(item.id, None)
         if item.id in call.replayed:
             return
         if not self._is_of_own_tool(item):
@@ -228,6 +252,10 @@ class Conversation:
                 self._answer.begin(item.id, event.previous_item_id)
             elif event.previous_item_id is not None:
                 call.items.note(item.id, previous_item_id=event.previous_item_id)
+
+    def _session_shown(self, event: ev.SessionShown) -> None:
+        if event.type == "session.updated":
+            self._call.configured = True
 
     def _item_done(self, event: ev.ItemDone) -> None:
         item = event.item
@@ -269,7 +297,8 @@ class Conversation:
                 self._call.responses.refused(now=self._call.now)
             case Verdict.REOPEN:
                 loss = Loss(event.text, code="session_expired", clean=True)
-                self._lost(self._upstreams.current, loss)
+                if (final := self._upstreams.lost(self._upstreams.current, loss)) is not None:
+                    self._end(final)
             case Verdict.FATAL:
                 self._fail(Loss(event.text, code=code or "upstream_lost", retryable=False), "error")
             case Verdict.SURFACE:
@@ -284,10 +313,7 @@ class Conversation:
 
     # -- ends --------------------------------------------------------------------------------------
 
-    def _lost(self, generation: int, loss: Loss) -> None:
-        final = self._upstreams.lost(generation, loss)
-        if final is None:
-            return
+    def _end(self, final: Loss) -> None:
         if final.code == "session_expired":
             self._fail(final, "session_expired")
         elif final.clean and self._upstreams.was_open:

@@ -17,14 +17,14 @@ KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An item was cut off: the first ``heard_ms`` of its ``audio_ms`` were heard.
+    """An item was cut off: the first ``heard_ms`` of its ``audio_ms`` (None: not known) were heard.
 
     ``heard_ms`` 0 means that the item is better deleted than truncated.
     """
 
     item_id: ItemId
     heard_ms: int
-    audio_ms: int
+    audio_ms: int | None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ the API echoes; while nothing was echoed, a response created after ours was sent
 refusal says that it is not.
 
 What was given up stays *doubted* until the upstream says anything at all: if the connection is found dead
-instead, the upstream may never have heard of it, and it is asked for on the next one.
+instead, the upstream may never have heard of it, and it is asked for on the next one. What was active when a sideband
+dropped is *stale* once that is joined again: it may have ended unseen, and the upstream's refusal says whether it has.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class ResponseQueue:
         self._wanted = False
         self._doubted_ask = False
         self._doubted_answer = False
+        self._stale = False
         self.deadline: float | None = None
 
     @property
@@ -58,7 +60,7 @@ class ResponseQueue:
 
     def request(self, *, now: float) -> bool:
         """A response is wanted; True: send ``response.create`` now."""
-        if self.busy:
+        if self.busy and not self._stale:
             self._wanted = True
             return False
         return self._ask(now)
@@ -80,6 +82,7 @@ class ResponseQueue:
 
     def touched(self, *, now: float) -> None:
         """Something came of the active response: it lives."""
+        self._stale = False
         if self.busy:
             self.deadline = now + self._limit_s
 
@@ -132,8 +135,21 @@ class ResponseQueue:
         self._echoes = False
         self.deadline = None
 
-    def reopened(self, *, now: float) -> bool:
-        """A connection is there again; True: send ``response.create`` for the wish now."""
+    def reopened(self, *, now: float, same: bool = False) -> bool:
+        """A connection is there again; True: send ``response.create`` for the wish now.
+
+        To the ``same`` upstream session: what was asked may not have arrived, and the end of what was active may
+        have been missed; so the upstream is asked, and refuses while one is active.
+        """
+        if not same:
+            return self._next(now)
+        self._wanted = self._wanted or self._asked or self._doubted_ask
+        self._asked = self._guessed = False
+        self.heard()
+        self._stale = self._running
+        if self._stale and self._wanted:
+            self._wanted = False
+            return self._ask(now)
         return self._next(now)
 
     def _next(self, now: float) -> bool:
@@ -144,10 +160,10 @@ class ResponseQueue:
         return self._ask(now)
 
     def _ask(self, now: float) -> bool:
-        self._asked, self._guessed = True, False
+        self._asked, self._guessed, self._stale = True, False, False
         self.deadline = now + self._limit_s
         return True
 
     def _settle(self) -> None:
         if not self.busy:
-            self.deadline = None
+            self.deadline, self._stale = None, False

@@ -11,7 +11,6 @@ from realtime.core.actions import Begin, Loss, Open
 from realtime.core.answer import Answer
 from realtime.core.call import Call, State
 from realtime.core.hearing import Hearing
-from realtime.protocol.appserver import Item
 from realtime.protocol.ids import ItemId
 from realtime.protocol.realtime import ClientEvent, ItemCreate, SessionUpdate
 
@@ -80,16 +79,17 @@ class Upstreams:
             return None
         return self._dropped(loss)
 
-    def tick(self) -> None:
-        """Prepare, or switch, when it is time."""
+    def tick(self) -> Loss | None:
+        """Prepare, or switch, when it is time; never ends the call."""
         now = self._call.now
         if self._call.state is not State.OPEN:
-            return
+            return None
         if self._standby is None and self._prepare_at is not None and now >= self._prepare_at:
             self._newest += 1
             self._standby, self._standby_ready = self._newest, False
             self._call.emit(Open(self._standby))
         self.switch_if_due()
+        return None
 
     def switch_if_due(self) -> None:
         """Take the connection that stands ready, if this moment is quiet or the last."""
@@ -132,24 +132,10 @@ class Upstreams:
         if self.was_open:
             call.notify("resumed", {"attempt": self._attempt})
         else:
-            self._announce()
+            call.announce()
         self._opened_at = call.now
         if call.responses.reopened(now=call.now):
             call.ask_response()
-
-    def _announce(self) -> None:
-        call = self._call
-        config = call.config
-        call.notify(
-            "started",
-            {
-                "sessionId": config.session_id,
-                "realtimeSessionId": config.session_id,
-                "version": config.version,
-            },
-        )
-        item = Item(ItemId(f"{config.item_prefix}_session"), "session", created_at=call.wall_ms())
-        call.record(call.items.begin(item))
 
     def _settle(self) -> None:
         """What was under way on the old connection ends with it."""

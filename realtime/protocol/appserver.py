@@ -104,8 +104,17 @@ class TurnInterruptParams(ThreadParams):
     turn_id: TurnId | None = None
 
 
+MAX_OFFER = 65_536
+"""Bytes of an SDP offer."""
+
+
 class Transport(Params):
-    type: Literal["websocket"] = "websocket"
+    """How the client's sound travels: ``sdp`` goes with ``webrtc``, ``call_id`` with ``existingCall``."""
+
+    type: Literal["websocket", "webrtc", "existingCall"] = "websocket"
+    sdp: Annotated[str, StringConstraints(max_length=MAX_OFFER)] | None = None
+    answered_by: Literal["upstream", "gateway"] | None = None
+    call_id: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$")] | None = None
 
 
 class RealtimeStartParams(ThreadParams):

@@ -1,4 +1,4 @@
-"""The Realtime API's v2 events, both directions.
+"""The Realtime API's v2 events: those of the server, and by the same names those of the client (``client_events``).
 
 Server events are frozen models that keep unknown members; every member that a real or imitated
 upstream has been seen to leave out is optional here, since what is missing must not end a call.
@@ -8,16 +8,49 @@ event name.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from realtime.protocol import json
 from realtime.protocol.audio import SAMPLE_RATE
+from realtime.protocol.client_events import (
+    AudioAppend,
+    AudioClear,
+    AudioCommit,
+    ClientEvent,
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    OutputBufferClear,
+    ResponseCancel,
+    ResponseCreate,
+    Role,
+    SessionUpdate,
+    encode,
+    message_item,
+    output_item,
+)
 from realtime.protocol.ids import CallId, ItemId, ResponseId
 from realtime.protocol.json import JsonObject
 
-Role = Literal["user", "assistant", "system", "developer"]
+__all__ = [  # what the client sends goes by this module's name as well
+    "AudioAppend",
+    "AudioClear",
+    "AudioCommit",
+    "ClientEvent",
+    "ItemCreate",
+    "ItemDelete",
+    "ItemTruncate",
+    "OutputBufferClear",
+    "ResponseCancel",
+    "ResponseCreate",
+    "Role",
+    "SessionUpdate",
+    "encode",
+    "message_item",
+    "output_item",
+]
 
 
 class Event(BaseModel):
@@ -114,11 +147,15 @@ class ItemDone(ServerEvent):
 class ItemChanged(ServerEvent):
     """What we asked for has been done."""
 
-    types: ClassVar[tuple[str, ...]] = (
-        "conversation.item.deleted",
-        "conversation.item.truncated",
-        "conversation.item.retrieved",
-    )
+    types: ClassVar[tuple[str, ...]] = ("conversation.item.deleted", "conversation.item.retrieved")
+
+
+class ItemTruncated(ServerEvent):
+    """An answer was cut: because we asked, or, in a WebRTC call, by the upstream itself."""
+
+    types: ClassVar[tuple[str, ...]] = ("conversation.item.truncated",)
+    item_id: ItemId | None = None
+    audio_end_ms: int | None = Field(default=None, ge=0, le=86_400_000)
 
 
 class InputTranscriptDelta(ServerEvent):
@@ -323,78 +360,3 @@ def decode_value(value: JsonObject) -> ServerEvent:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(step) for step in first["loc"])
         return Malformed(reason=f"{name[:80]!r}: {path}: {first['msg']}")
-
-
-# -- client events -------------------------------------------------------------------------
-
-
-class ClientEvent(BaseModel):
-    """An event to the upstream; members that are None are left out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str
-    event_id: str | None = None
-
-
-class SessionUpdate(ClientEvent):
-    type: Literal["session.update"] = "session.update"
-    session: JsonObject
-
-
-class AudioAppend(ClientEvent):
-    type: Literal["input_audio_buffer.append"] = "input_audio_buffer.append"
-    audio: str
-
-
-class AudioCommit(ClientEvent):
-    type: Literal["input_audio_buffer.commit"] = "input_audio_buffer.commit"
-
-
-class AudioClear(ClientEvent):
-    type: Literal["input_audio_buffer.clear"] = "input_audio_buffer.clear"
-
-
-class ItemCreate(ClientEvent):
-    type: Literal["conversation.item.create"] = "conversation.item.create"
-    item: JsonObject
-    previous_item_id: ItemId | None = None
-
-
-class ItemTruncate(ClientEvent):
-    type: Literal["conversation.item.truncate"] = "conversation.item.truncate"
-    item_id: ItemId
-    content_index: int = 0
-    audio_end_ms: int
-
-
-class ItemDelete(ClientEvent):
-    type: Literal["conversation.item.delete"] = "conversation.item.delete"
-    item_id: ItemId
-
-
-class ResponseCreate(ClientEvent):
-    type: Literal["response.create"] = "response.create"
-    response: JsonObject | None = None
-
-
-class ResponseCancel(ClientEvent):
-    type: Literal["response.cancel"] = "response.cancel"
-    response_id: ResponseId | None = None
-
-
-def encode(event: ClientEvent) -> str:
-    """One client event as the text of a message."""
-    return json.encode(event.model_dump(exclude_none=True))
-
-
-def message_item(role: Role, text: str, *, item_id: ItemId | None = None) -> JsonObject:
-    """A message item with one text part, of the content type that its role asks for."""
-    kind = "output_text" if role == "assistant" else "input_text"
-    item: JsonObject = {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
-    return {"id": item_id, **item} if item_id is not None else item
-
-
-def output_item(call_id: CallId, output: str) -> JsonObject:
-    """The answer to a function call."""
-    return {"type": "function_call_output", "call_id": call_id, "output": output}

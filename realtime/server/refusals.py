@@ -28,6 +28,7 @@ class Refusal:
 
 TABLE: dict[str, Refusal] = {
     "parse_error": Refusal(INVALID, 400),
+    "invalid_offer": Refusal(INVALID, 400),
     "unknown_method": Refusal(INVALID, 404),
     "invalid_params": Refusal(INVALID, 422),
     "not_initialized": Refusal(INVALID, 409),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from prompts import render
 from realtime.core.config import ReconnectPolicy, SessionConfig, Words
@@ -16,9 +17,11 @@ from realtime.errors import InvalidRequest
 from realtime.protocol.appserver import DEFAULT_VOICE, VOICES, RealtimeStartParams, Version
 from realtime.protocol.ids import SessionId
 from realtime.protocol.json import JsonObject
+from realtime.session.medium import Medium, medium
 from realtime.settings import LimitsSettings, SessionSettings, UpstreamSettings
 
 PCM = {"type": "audio/pcm", "rate": 24_000}
+_CALLS: dict[Medium, Literal["made", "joined"]] = {"upstream": "made", "existing": "joined"}
 CHARS_PER_TOKEN = 4
 """A cautious estimate for budgets."""
 
@@ -46,6 +49,10 @@ class SessionBuilder:
     def model(self, params: RealtimeStartParams) -> str:
         """The voice model of the call."""
         return params.model or self._upstream.model
+
+    def medium(self, params: RealtimeStartParams) -> Medium:
+        """How the sound of the call travels; raises ``InvalidRequest``."""
+        return medium(params, self._upstream, self._session)
 
     def check(self, params: RealtimeStartParams) -> None:
         """Refuse what this version cannot do; raises ``InvalidRequest`` with a text for the client."""
@@ -88,6 +95,8 @@ class SessionBuilder:
             response_s=self._limits.response_s,
             history_items=self._limits.history_items,
             history_chars=self._limits.history_chars,
+            call=_CALLS.get(self.medium(params)),
+            join_s=self._limits.join_s,
         )
 
     def _session_body(self, params: RealtimeStartParams, version: Version, digest: ThreadDigest) -> JsonObject:

@@ -1,16 +1,13 @@
 """A live call: one owner task around one conversation.
 
-The owner alone mutates the conversation; everybody else posts messages into its inbox. Each connection
-has a task that opens it and then reads it, and one that writes; they do not raise across the group but
-post what happened and return. When the owner ends, the writer gets a second to send what is left.
+The owner alone mutates the conversation; everybody else posts messages into its inbox. Its connections
+(``wires.py``) post what happens to them. When the owner ends, the writer gets a second to send what is left.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import assert_never
@@ -19,31 +16,23 @@ from prompts.delegation import delegation
 from realtime.core import actions as act
 from realtime.core.config import SessionConfig
 from realtime.core.conversation import Conversation
-from realtime.errors import GatewayError, Overloaded, SessionNotFound, UpstreamClosed, UpstreamError
+from realtime.errors import GatewayError, Overloaded, SessionNotFound
 from realtime.lanes import ThreadLane
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, TurnId
-from realtime.protocol.realtime import ClientEvent, Malformed, ServerEvent
+from realtime.protocol.realtime import Malformed
 from realtime.queues import UpstreamOutbox
 from realtime.session.media import ClientAudio
 from realtime.session.observer import Observer
-from realtime.session.upstream import Opener, UpstreamConnection
+from realtime.session.upstream import ControlPath
+from realtime.session.wires import Heard, Wires
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.turns import Started, TurnRequest, Turns
 
 log = logging.getLogger(__name__)
 
-LEAVE_S = 1.0
-"""What the writer and a closing handshake may take at the end."""
-
 Commit = Awaitable[list[app.Record]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    generation: int
-    event: ServerEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +41,7 @@ class _Delivery:
     taken: asyncio.Future[Commit | None]
 
 
-_Message = _Heard | _Delivery | act.Command
-
-
-@dataclass(slots=True)
-class _Wire:
-    """One connection with its tasks."""
-
-    reader: asyncio.Task[None]
-    connection: UpstreamConnection | None = None
-    writer: asyncio.Task[None] | None = None
+_Message = Heard | _Delivery | act.Command
 
 
 class Session:
@@ -70,7 +50,7 @@ class Session:
     def __init__(
         self,
         config: SessionConfig,
-        opener: Opener,
+        path: ControlPath,
         media: ClientAudio,
         lane: ThreadLane,
         turns: Turns,
@@ -78,15 +58,13 @@ class Session:
     ) -> None:
         self.config = config
         self.media = media
-        self._opener = opener
         self._lane = lane
         self._turns = turns
         self._conversation = Conversation(config)
         self._inbox: asyncio.Queue[_Message] = asyncio.Queue(limits.inbox)
         self._outbox = UpstreamOutbox(audio_ms=limits.audio_queue_ms, control=limits.control_queue)
-        self._wires: dict[int, _Wire] = {}
+        self._wires = Wires(config, path, self._outbox, self._inbox.put)
         self._reason: act.CloseReason | None = None
-        self._group: asyncio.TaskGroup | None = None
         self._garbage = 0
         self._observer: Observer
         self.begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -99,13 +77,13 @@ class Session:
         self._observer = Observer(self.config.session_id, telemetry)
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
+                self._wires.group = group
                 try:
                     self._perform(self._conversation.start(now=self._now()))
                     while self._reason is None:
                         self._handle(await self._next())
                 finally:
-                    await self._leave()
+                    await self._wires.leave()
         finally:
             self._retire()
         return self._reason
@@ -201,7 +179,7 @@ class Session:
         match message:
             case None:
                 self._perform(self._conversation.tick(now=now))
-            case _Heard():
+            case Heard():
                 if isinstance(message.event, Malformed):
                     self._count_garbage(message.event)
                 self._observer.heard(message.event, now=now)
@@ -211,7 +189,7 @@ class Session:
                 if not message.taken.done():
                     message.taken.set_result(commit)
             case act.UpstreamLost():
-                self._drop_wire(message.generation)
+                self._wires.drop(message.generation)
                 self._perform(self._conversation.apply(message, now=now))
             case _:
                 self._perform(self._conversation.apply(message, now=now))
@@ -253,23 +231,18 @@ class Session:
                 self._do_upstream(action)
         return None
 
-    def _do_upstream(self, action: act.Send | act.Open | act.Begin) -> None:
+    def _do_upstream(self, action: act.Send | act.Dial | act.Open | act.Begin) -> None:
         match action:
             case act.Send():
-                self._send(action.event)
+                self._wires.send(self._conversation.generation, action.event)
+            case act.Dial():
+                self._wires.dial(action.delay)
             case act.Open():
-                self._open(action)
+                self._wires.open(action.generation, action.delay)
             case act.Begin():
-                self._begin(action)
+                self._wires.begin(action)
             case _:
                 assert_never(action)
-
-    def _send(self, event: ClientEvent) -> None:
-        wire = self._wires.get(self._conversation.generation)
-        codec = wire.connection.codec if wire is not None and wire.connection is not None else None
-        text = codec.encode(event) if codec is not None else event.model_dump_json(exclude_none=True)
-        if text is not None:
-            self._outbox.put(text)
 
     def _hand_off(self, action: act.StartOrJoinTurn) -> None:
         lines = [(line.role, line.text) for line in action.lines]
@@ -291,75 +264,7 @@ class Session:
             command = kind(action.call_id, result.turn.id)
         self._perform(self._conversation.apply(command, now=self._now()))
 
-    # -- connections -------------------------------------------------------------------------------
-
-    def _open(self, action: act.Open) -> None:
-        if self._group is not None:
-            reader = self._group.create_task(self._read(action.generation, action.delay))
-            self._wires[action.generation] = _Wire(reader)
-
-    async def _read(self, generation: int, delay: float) -> None:
-        """Open a connection, then read it to its end."""
-        connection: UpstreamConnection | None = None
-        try:
-            if delay:
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            connection = self._wires[generation].connection = await self._opener(self.config)
-            await self._inbox.put(act.UpstreamOpened(generation))
-            while True:
-                await self._inbox.put(_Heard(generation, await connection.receive()))
-        except UpstreamError as error:
-            clean = isinstance(error, UpstreamClosed) and error.clean
-            loss = act.Loss(error.message, code=error.code, clean=clean, retryable=error.retryable)
-            await self._inbox.put(act.UpstreamLost(generation, loss))
-        finally:
-            if connection is not None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LEAVE_S):
-                        await connection.close()
-
-    def _begin(self, action: act.Begin) -> None:
-        """Talk over this connection from now on; others are left."""
-        for generation in [known for known in self._wires if known < action.generation]:
-            self._drop_wire(generation)
-        wire = self._wires.get(action.generation)
-        if wire is None or wire.connection is None or self._group is None:
-            return
-        encoded = [wire.connection.codec.encode(event) for event in action.events]
-        preamble = [text for text in encoded if text is not None]
-        wire.writer = self._group.create_task(self._write(wire.connection, preamble))
-
-    async def _write(self, connection: UpstreamConnection, preamble: list[str]) -> None:
-        try:
-            for text in preamble:
-                await connection.send(text)
-            while (queued := await self._outbox.get()) is not None:
-                await connection.send(queued)
-        except UpstreamClosed:
-            log.debug("call %s: the upstream is gone", self.config.session_id)  # the reader says why
-
-    def _drop_wire(self, generation: int) -> None:
-        wire = self._wires.pop(generation, None)
-        if wire is None:
-            return
-        wire.reader.cancel()
-        if wire.writer is not None:
-            wire.writer.cancel()
-            self._outbox.drop_control()  # what must survive stands in the history
-
     # -- the end -----------------------------------------------------------------------------------
-
-    async def _leave(self) -> None:
-        """Let the writer send what is left, then end every connection."""
-        self._outbox.drop_audio()
-        self._outbox.close()
-        writers = [wire.writer for wire in self._wires.values() if wire.writer is not None]
-        if writers:
-            await asyncio.wait(writers, timeout=LEAVE_S)
-        for wire in self._wires.values():
-            for task in (wire.reader, wire.writer):
-                if task is not None:
-                    task.cancel()
 
     def _retire(self) -> None:
         """Nobody waits for a call that is over."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -23,6 +25,8 @@ class UpstreamConnection:
         self._link = link
         self._blotter = Blotter(key)
         self.codec = codec
+        self.closed_with: int | None = None
+        """The code of the other side's close frame, once it has come."""
 
     async def send(self, text: str) -> None:
         """Send one serialised event; raises ``UpstreamClosed``."""
@@ -36,6 +40,7 @@ class UpstreamConnection:
         try:
             text = await self._link.receive()
         except LinkClosed as error:
+            self.closed_with = error.code
             raise closed(error) from None
         return self.codec.decode(self._blotter.blot(text))
 
@@ -52,6 +57,14 @@ class Opener(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ControlPath:
+    """How a call reaches its model. ``dial`` makes a WebRTC call, returns the answer, raises ``UpstreamError``."""
+
+    open: Opener
+    dial: Callable[[SessionConfig], Awaitable[str]] | None = None
+
+
 class WebSocketOpener:
     """Connections to a Realtime API by WebSocket; ``model`` is the call's."""
 
@@ -62,23 +75,36 @@ class WebSocketOpener:
 
     async def __call__(self, config: SessionConfig) -> UpstreamConnection:
         """Connect; the key is read anew each time, so that it may be rotated."""
-        try:
-            key = self._settings.key()
-        except ConfigurationError as error:
-            raise UpstreamConnectFailed(error.message) from None
-        headers: dict[str, str] = {"x-session-id": config.session_id}
-        if key:
-            headers["authorization"] = f"Bearer {key}"
         url = realtime_url(self._settings.base_url, version=config.version, model=self._model)
-        timeout = self._settings.connect_timeout_s
-        try:
-            link = await websocket.connect(url, headers=headers, connect_timeout=timeout, max_bytes=self._max_bytes)
-        except ConnectFailed as error:
-            raise refused(error) from None
-        return UpstreamConnection(link, codec_for(config.version), key)
+        return await connected(url, self._settings, config, max_bytes=self._max_bytes)
 
 
-def realtime_url(base_url: str, *, version: str, model: str) -> str:
+async def connected(
+    url: str, settings: UpstreamSettings, config: SessionConfig, *, max_bytes: int
+) -> UpstreamConnection:
+    """A connection to this address with the call's headers; raises ``UpstreamError``."""
+    key, headers = credentials(settings, config)
+    timeout = settings.connect_timeout_s
+    try:
+        link = await websocket.connect(url, headers=headers, connect_timeout=timeout, max_bytes=max_bytes)
+    except ConnectFailed as error:
+        raise refused(error) from None
+    return UpstreamConnection(link, codec_for(config.version), key)
+
+
+def credentials(settings: UpstreamSettings, config: SessionConfig) -> tuple[str | None, dict[str, str]]:
+    """The key, and the headers of a request for this call; raises ``UpstreamConnectFailed``."""
+    try:
+        key = settings.key()
+    except ConfigurationError as error:
+        raise UpstreamConnectFailed(error.message) from None
+    headers: dict[str, str] = {"x-session-id": config.session_id}
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    return key, headers
+
+
+def realtime_url(base_url: str, *, version: str, **query: str) -> str:
     """The WebSocket address below a base URL: ``…/v1`` gets ``/realtime``, an empty path ``/v1/realtime``."""
     parts = urlsplit(base_url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
@@ -87,8 +113,8 @@ def realtime_url(base_url: str, *, version: str, model: str) -> str:
         path = "/v1/realtime"
     elif path.endswith("/v1"):
         path += "/realtime"
-    query = {"intent": "quicksilver", "model": model} if version == "v1" else {"model": model}
-    joined = "&".join(part for part in (parts.query, urlencode(query)) if part)
+    intent = {"intent": "quicksilver"} if version == "v1" else {}
+    joined = "&".join(part for part in (parts.query, urlencode({**intent, **query})) if part)
     return urlunsplit((scheme, parts.netloc, path, joined, ""))
 
 

@@ -102,7 +102,7 @@ class Oracle:
             case _:
                 self._does(action)
 
-    def _does(self, action: act.Open | act.Close | act.StartOrJoinTurn) -> None:
+    def _does(self, action: act.Dial | act.Open | act.Close | act.StartOrJoinTurn) -> None:
         match action:
             case act.Open():
                 hold(action.generation == self._opens + 1, "generations are counted")
