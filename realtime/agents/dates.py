@@ -1,183 +1,156 @@
-"""Questions of time and date, here and in other places."""
+"""Questions of the date: which day it is, was or will be, and how far it is away."""
 
 from __future__ import annotations
 
+import calendar
 import re
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from realtime.agents.numerals import to_digits
+from realtime.agents.days import WEEKDAYS, NoSuchDay, feast_in, named_day
+from realtime.agents.durations import counted, duration, plain
 from realtime.agents.places import zone_of
+from realtime.agents.times import clock_time
 
-_MONTHS: Final = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
+_ASKED: Final = re.compile(
+    r"\b(?:(?:what|which) (?:day|date|weekday|week day)|(?:the|what's|today's|current) date|date is it|day of the week"
+    r"|day is it|what's today|what is today|(?:what|which) (?:year|month) is (?:it|this))\b|^date(?: today)?$"
 )
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_FEASTS: Final = {
-    "christmas": (12, 25),
-    "christmas eve": (12, 24),
-    "new year": (1, 1),
-    "new years": (1, 1),
-    "new year's": (1, 1),
-    "new year's day": (1, 1),
-    "new year's eve": (12, 31),
-    "halloween": (10, 31),
-    "valentine's day": (2, 14),
-}
-_TIME: Final = re.compile(
-    r"\b(?:what(?:'s| is)? the (?:current )?time|what time|time is it|how late is it"
-    r"|(?:the )?(?:current |local )?time(?: (?:in|at)\b|$))"
-)
-_DATE: Final = re.compile(
-    r"\b(?:date|what day|which day|what weekday|day of the week|day is it|today's"
-    r"|(?:what|which) (?:year|month))\b"
-)
-_PLACE: Final = re.compile(
-    r"\b(?:in|at|for) (?:the city of )?([a-z][a-z .'-]*?)(?: (?:right )?now| today| tomorrow| at the moment)?$"
-)
+_WHEN: Final = re.compile(r"^when(?:'s| is| was| will| does)\b")
+_WEEK: Final = re.compile(r"\b(?:what|which) week(?: number| of the year)? (?:is|do)|\bweek number\b")
+_LEAP: Final = re.compile(r"\b(?:is|was|will) (?:it |this |the year )?(\d{4}|year|this)?\b.*\bleap year\b")
+_IS_IT: Final = re.compile(rf"^(?:is|isn't) (?:it|today|this)(?: a)? ({'|'.join(WEEKDAYS)})(?: today)?$")
 _UNTIL: Final = re.compile(
-    r"^(?:how many (days|weeks)|how long)(?: (?:is|are) (?:it|there))?(?: left)? (?:until|till|to|before) (.+)$"
+    r"\bhow (?:many (?P<unit>second|minute|hour|day|week)s?|long|much time)\b.*?"
+    r"\b(?:until|till|til|before|to) (?P<to>.+)$"
 )
-_SHIFT: Final = re.compile(r"\bin (\d+) (day|week)s?\b|\b(\d+) (day|week)s? (?:from (?:now|today)|ago)\b")
-_DAY_MONTH: Final = re.compile(rf"(?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({'|'.join(_MONTHS)})(?:,? (\d{{4}}))?")
-_MONTH_DAY: Final = re.compile(rf"({'|'.join(_MONTHS)}) (?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?:,? (\d{{4}}))?")
-_ISO: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_SINCE: Final = re.compile(
+    r"\bhow (?:many (?P<unit>day|week)s|long)\b.*?"
+    r"\b(?:since|ago (?:is|was)|from) (?P<since>.+?)(?: (?:to|until) today)?$"
+)
+_BETWEEN: Final = re.compile(
+    r"\bhow (?:many (?P<unit>day|week)s|long)\b.*?\b(?:between|from) (?P<one>.+?) (?:and|to|until) (?P<other>.+)$"
+)
+_REST: Final = re.compile(
+    r"\bhow many (day|week)s (?:are |is )?(?:there )?(?:left|remain|remaining)\b.*\b(year|month)\b"
+)
+_PLACE: Final = re.compile(r"\b(?:in|at) (?:the )?([^\W\d_][\w .'-]*?)(?: (?:right )?now| today)?$")
+_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
+_NO_DAY: Final = "That is not a date I know."
 
 
 def answer(wish: str, now: datetime) -> str | None:
-    """An answer in a sentence; None when ``wish`` (lower case) does not ask for time or date."""
-    if match := _UNTIL.match(to_digits(wish)):
-        return _until(match[2], match[1] or "days", now)
-    if _TIME.search(wish):
-        return _time(wish, now)
-    if _DATE.search(wish):
+    """An answer in a sentence; None when ``wish`` (lower case) does not ask for a date or how far one is away."""
+    wish = plain(wish).replace("o clock", "o'clock")
+    try:
+        return _distance(wish, now) or _about_today(wish, now.date()) or _asked(wish, now)
+    except NoSuchDay:
+        return _NO_DAY
+
+
+def _asked(wish: str, now: datetime) -> str | None:
+    if _ASKED.search(wish):
         return _date(wish, now)
-    return None
-
-
-def _time(wish: str, now: datetime) -> str:
-    place = _place(wish)
-    if place is None:
-        return f"It is {now:%H:%M} {now.tzname()}."
-    zone = zone_of(place)
-    if zone is None:
-        return f"I do not know the time zone of {place.title()}."
-    there = now.astimezone(zone)
-    day = f" on {there:%A}" if there.date() != now.date() else ""
-    return f"In {_title(place)} it is {there:%H:%M}{day}."
+    if not _WHEN.search(wish) or (day := named_day(wish, now.date(), past=" was " in wish)) is None:
+        return None
+    return _told(wish, day, now.date())
 
 
 def _date(wish: str, now: datetime) -> str:
-    wish = to_digits(wish)
-    place, where = _place(wish), ""
-    if place is not None and (zone := zone_of(place)):
-        now, where = now.astimezone(zone), f"In {_title(place)}, today"
-    day, label = _day(wish, now.date()), where or "Today"
-    if day is None:
-        return "That is not a date I know."
-    if day == now.date():
-        return f"{label} is {_spoken(day)}."
-    verb = "was" if day < now.date() else "is"
-    return f"{'Tomorrow' if day - now.date() == timedelta(days=1) else 'That'} {verb} {_spoken(day)}."
+    day = named_day(wish, now.date(), past=bool(re.search(r"\bwas\b", wish)))
+    if day is not None and day != now.date():
+        return _told(wish, day, now.date())
+    match = _PLACE.search(wish)
+    zone = zone_of(match[1]) if match else None
+    if match and zone:
+        return f"In {match[1].title()}, today is {_spoken(now.astimezone(zone).date())}."
+    return f"Today is {_spoken(now.date())}."
 
 
-def _until(target: str, unit: str, now: datetime) -> str | None:
-    day = _feast(target, now.date()) or _named_day(target, now.date())
+def _told(wish: str, day: date, today: date) -> str:
+    if (feast := feast_in(wish)) is not None:
+        name = " ".join(word[:1].upper() + word[1:] for word in feast.split())
+        return f"{name} {'was' if day < today else 'is'} on {_spoken(day)}."
+    if day == today:
+        return f"That is today, {_spoken(day)}."
+    subject = "Tomorrow" if day - today == timedelta(days=1) else "That"
+    return f"{subject} {'was' if day < today else 'is'} {_spoken(day)}."
+
+
+def _about_today(wish: str, today: date) -> str | None:
+    if _WEEK.search(wish):
+        return f"It is week {today.isocalendar().week}."
+    if match := _IS_IT.search(wish):
+        return f"{'Yes' if WEEKDAYS[today.weekday()] == match[1] else 'No'}, today is {_spoken(today)}."
+    if match := _LEAP.search(wish):
+        year = int(match[1]) if match[1] and match[1].isdigit() else today.year
+        return f"{year} is {'a' if year and calendar.isleap(year) else 'not a'} leap year."
+    return None
+
+
+def _distance(wish: str, now: datetime) -> str | None:
+    """How far it is to, from, or between days or times of day."""
+    today = now.date()
+    if match := _REST.search(wish):
+        following = date(today.year + 1, 1, 1) if match[2] == "year" else _next_month(today)
+        return f"There are {_away((following - today).days - 1, match[1])} left after today."
+    if match := _BETWEEN.search(wish):
+        one, other = named_day(match["one"], today), named_day(match["other"], today)
+        if one and other and other < one:
+            one = named_day(match["one"], today, past=True)
+        if one and other:
+            away = _away(abs((other - one).days), match["unit"])
+            return f"There are {away} between {_spoken(one)} and {_spoken(other)}."
+    if match := _UNTIL.search(wish):
+        return _until(match["to"], match["unit"], now)
+    if (match := _SINCE.search(wish)) and (day := named_day(match["since"], today, past=True)):
+        return f"{_capital(_away((today - day).days, match['unit']))} have passed since {_spoken(day)}."
+    return None
+
+
+def _until(target: str, unit: str | None, now: datetime) -> str | None:
+    moment = clock_time(target, now)
+    if moment is not None:
+        seconds = (moment - now).total_seconds()
+        name = target.strip() if target.strip() in ("midnight", "noon", "midday") else f"{moment:%H:%M}"
+        return f"It is {_measured(seconds, unit)} until {name}."
+    if target.startswith(("the end of the year", "the year ends", "end of the year")):
+        target = "new year"
+    day = named_day(target, now.date())
     if day is None:
         return None
     days = (day - now.date()).days
     if days < 0:
-        return f"{_spoken(day)} was {_count(-days, 'day')} ago."
-    if unit == "weeks":
+        return f"{_spoken(day)} was {counted(-days, 'day')} ago."
+    if unit in _SECONDS:
+        start = datetime(day.year, day.month, day.day, tzinfo=now.tzinfo)
+        return f"It is {_measured((start - now).total_seconds(), unit)} until {_spoken(day)}."
+    return f"That is today, {_spoken(day)}." if not days else f"It is {_away(days, unit)} until {_spoken(day)}."
+
+
+def _measured(seconds: float, unit: str | None) -> str:
+    """In the unit that was asked for, and what is left over."""
+    if unit == "second":
+        return counted(round(seconds), "second")
+    if unit == "minute":
+        return counted(-int(-seconds // 60), "minute")
+    return duration(60 * -(-seconds // 60))
+
+
+def _away(days: int, unit: str | None) -> str:
+    if unit == "week":
         weeks, rest = divmod(days, 7)
-        return f"It is {_count(weeks, 'week')} and {_count(rest, 'day')} until {_spoken(day)}."
-    return f"It is {_count(days, 'day')} until {_spoken(day)}."
+        return f"{counted(weeks, 'week')} and {counted(rest, 'day')}"
+    return counted(days, "day")
 
 
-def _place(wish: str) -> str | None:
-    match = _PLACE.search(wish)
-    return match[1].strip() if match and not match[1].startswith(("the moment", "your")) else None
-
-
-def _day(wish: str, today: date) -> date | None:
-    """The day a question is about, today if it names none; None for one that does not exist."""
-    if match := _SHIFT.search(wish):
-        count = int(match[1] or match[3]) * (7 if "week" in (match[2] or match[4]) else 1)
-        return _shifted(today, -count if match[0].endswith("ago") else count)
-    for word, days in (("day after tomorrow", 2), ("tomorrow", 1), ("day before yesterday", -2), ("yesterday", -1)):
-        if word in wish:
-            return _shifted(today, days)
-    if any(pattern.search(wish) for pattern in (_DAY_MONTH, _MONTH_DAY, _ISO)):
-        return _named_day(wish, today)
-    return today
-
-
-def _named_day(text: str, today: date) -> date | None:
-    """A date with a month; without a year the next one. A weekday: the next such day."""
-    for word, number in zip(_WEEKDAYS, range(7), strict=True):
-        if text in (word, f"next {word}"):
-            return _shifted(today, (number - today.weekday() - 1) % 7 + 1)
-    if match := _ISO.search(text):
-        return _dated(int(match[1]), int(match[2]), int(match[3]))
-    if match := _DAY_MONTH.search(text):
-        month, day, year = match[2], int(match[1]), match[3]
-    elif match := _MONTH_DAY.search(text):
-        month, day, year = match[1], int(match[2]), match[3]
-    else:
-        return None
-    return (
-        _coming(_MONTHS.index(month) + 1, day, today)
-        if year is None
-        else _dated(int(year), _MONTHS.index(month) + 1, day)
-    )
-
-
-def _feast(text: str, today: date) -> date | None:
-    found = _FEASTS.get(text.removeprefix("the "))
-    return _coming(*found, today) if found else None
-
-
-def _coming(month: int, day: int, today: date) -> date | None:
-    """The next such day, within eight years (29 February)."""
-    years = range(today.year, today.year + 9)
-    days = (_dated(year, month, day) for year in years)
-    return next((found for found in days if found is not None and found >= today), None)
-
-
-def _dated(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _shifted(day: date, days: int) -> date | None:
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        return None
+def _next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
 def _spoken(day: date) -> str:
     return f"{day:%A}, {day.day} {day:%B} {day.year}"
 
 
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _title(place: str) -> str:
-    name = place.removeprefix("the ")
-    article = "the " if name != place else ""
-    return article + (name.upper() if name in ("uk", "usa", "utc", "gmt") else name.title())
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -7,28 +7,24 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from prompts.delegation import request_of
-from realtime.agents import dates, notes, units
+from realtime.agents import calculation, dates, notes, times, units
 from realtime.agents.agent import AgentTask, AgentUpdate, Memory, Output, Progress, Steering
-from realtime.agents.arithmetic import evaluate
 from realtime.agents.clock import Clock, SystemClock
-from realtime.agents.numerals import spoken
 from realtime.agents.timers import Timers
 from realtime.agents.wishes import wishes
 
 ABILITIES: Final = "I can tell the time and date, calculate, convert units, remember things and run timers."
 
-_QUESTION: Final = re.compile(
-    r"^(?:what(?:'s| is| are| do you get (?:for|if you))?|how much (?:is|are|makes?)|calculate|compute|evaluate|solve"
-    r"|the (?:result|value) of)\s+"
-)
-_ORDER: Final = re.compile(r"^(?:add|subtract|multiply|divide)\b")
+_POSSESSIVE: Final = re.compile(r"\b(?:my|our)\b")
+"""What day the person's own appointment is, no calendar knows."""
 _ABOUT_ITSELF: Final = re.compile(r"\b(?:who are you|what are you|what can you do|what do you do|help)\b")
 
 
 class EmbeddedAgent:
     """Answers in short sentences that can be spoken; the same wish at the same moment has the same answer.
 
-    While a timer runs it listens: steering may ask, change or cancel, or wish for something else.
+    While a timer runs it listens: steering may ask, change or cancel, or wish for something else. All that
+    is said meanwhile is progress; the message with which the last timer ends is the result.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -42,9 +38,10 @@ class EmbeddedAgent:
         while timers:
             text = await self._steered(task.steering, timers.next())
             if text is not None:
-                yield Output(await self._reply(text, timers, task.memory))
-            for words, over in timers.at(self._clock.monotonic()):
-                yield Output(words) if over else Progress(words)
+                said = await self._reply(text, timers, task.memory)
+                yield Progress(said) if timers else Output(said)
+            for words, last in timers.at(self._clock.monotonic()):
+                yield Output(words) if last else Progress(words)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -62,25 +59,14 @@ class EmbeddedAgent:
         return " ".join(answers) or f"What can I do? {ABILITIES}"
 
     async def _answer(self, wish: str, timers: Timers, memory: Memory) -> str:
-        low = wish.lower()
+        low, now = wish.lower(), self._clock.now()
         return (
-            timers.answer(low, self._clock.monotonic())
+            timers.answer(low, self._clock.monotonic(), now)
             or await notes.answer(wish, memory)
-            or dates.answer(low, self._clock.now())
+            or (await notes.find(wish, memory) if notes.is_own(wish) else None)
+            or (None if _POSSESSIVE.search(low) else times.answer(low, now) or dates.answer(low, now))
             or units.answer(low)
-            or _calculated(low)
+            or calculation.answer(low)
             or await notes.look_up(wish, memory)
             or (ABILITIES if _ABOUT_ITSELF.search(low) else f"I cannot do that. {ABILITIES}")
         )
-
-
-def _calculated(wish: str) -> str | None:
-    expression = _QUESTION.sub("", wish).strip(" =")
-    try:
-        value = evaluate(expression)
-    except ValueError as error:
-        return str(error)
-    if value is None:
-        return None
-    subject = "the result" if _ORDER.match(expression) else expression
-    return f"{subject[:1].upper()}{subject[1:]} is {spoken(value)}."

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Final
 
 from realtime.agents.arithmetic import evaluate
-from realtime.agents.numerals import spoken, to_digits
+from realtime.agents.durations import plain
+from realtime.agents.numerals import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +97,38 @@ _TEMPERATURES: Final = (
     ("kelvin", "kelvin kelvins k", Fraction(1), Fraction(0)),
 )
 _CONVERSION: Final = re.compile(
-    r"^(?:convert |what(?:'s| is| are) |how much (?:is|are) |how far is |how long is |how (?:big|heavy|hot|fast) is )?"
-    r"(.+?) (?:converted )?(?:to|in|into|as) (.+)$"
+    r"^(?:convert |what(?:'s| is| are) |how (?:much|far|long|tall|high|big|heavy|hot|cold|fast) (?:is|are) )?"
+    r"(.+?) (?:converted )?(?:to|in|into|as|equals? how many|is how many) (.+)$"
 )
 _COUNT: Final = re.compile(
-    r"^how many (.+?) (?:are there (?:in|to)|are in|are|is|fit in(?:to)?|make(?: up)?|equals?|in|to|do) "
+    r"^how many (.+?) (?:are there (?:in|to)|is there in|are in|are|is|fit in(?:to)?|make(?: up)?|equals?|in|to|do) "
     r"(.+?)(?: have| make)?$"
 )
+_NO_TARGET: Final = re.compile(r"^convert (.+)$")
+_TO_MISHEARD: Final = re.compile(r"^(convert .*[a-z]|what(?:'s| is| are) .*[a-z]) (?:in )?2 ([a-z ]+)$")
+_FEET_AND_INCHES: Final = re.compile(r"\b(\d+) ?' ?(\d+)(?: ?(?:\"|''|inch(?:es)?))?")
+_FOLLOWING: Final = {"feet": "inches", "stone": "pounds", "pounds": "ounces", "hours": "minutes", "minutes": "seconds"}
+"""What a bare number after a unit counts: "5 foot 11"."""
+_PART: Final = re.compile(r"(\d[\d.,]*)\s*([^\d]*)")
 
 
 def answer(wish: str) -> str | None:
     """An answer in a sentence; None when ``wish`` (lower case) asks for no conversion of units."""
-    wish = to_digits(wish)
+    wish = _FEET_AND_INCHES.sub(r"\1 feet \2 inches", plain(wish))
+    if match := _TO_MISHEARD.match(wish):
+        wish = f"{match[1]} to {match[2]}"
     if match := _COUNT.match(wish):
         target, source = match[1], match[2]
     elif match := _CONVERSION.match(wish):
         source, target = match[1], match[2]
     else:
-        return None
+        match = _NO_TARGET.match(wish)
+        measured = _measured(match[1]) if match else None
+        return f"Into which unit shall I convert {measured.said}?" if measured else None
     measured, unit = _measured(source), unit_of(target)
     if measured is None or unit is None:
         return None
-    return _converted(*measured, unit)
+    return _converted(measured, unit)
 
 
 def unit_of(name: str) -> Unit | None:
@@ -125,7 +136,17 @@ def unit_of(name: str) -> Unit | None:
     return _units().get(name.strip(" .").removeprefix("degrees ").removeprefix("degree ").replace(" ", "_"))
 
 
-def _converted(value: Fraction, source: Unit, target: Unit) -> str:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A quantity, and how it was put: "5 feet 11 inches"."""
+
+    value: Fraction
+    unit: Unit
+    said: str
+
+
+def _converted(measured: Measured, target: Unit) -> str:
+    source, value = measured.unit, measured.value
     if source.quantity != target.quantity:
         return f"{_capital(source.plural)} measure {source.quantity}, but {target.plural} measure {target.quantity}."
     absolute = value * source.factor + source.offset
@@ -133,20 +154,41 @@ def _converted(value: Fraction, source: Unit, target: Unit) -> str:
         return "Nothing is colder than absolute zero."
     result = (absolute - target.offset) / target.factor
     verb, places = ("is" if value == 1 else "are"), (2 if abs(result) >= 1 else 4)
-    return f"{_capital(spoken(value))} {source.named(value)} {verb} {spoken(result, places)} {target.named(result)}."
+    return f"{_capital(measured.said)} {verb} {spoken(result, places)} {target.named(result)}."
 
 
-def _measured(text: str) -> tuple[Fraction, Unit] | None:
-    """A number and its unit: "5 miles", "5km", "a mile", "2 + 3 feet"."""
+def _measured(text: str) -> Measured | None:
+    """A number and its unit: "5 miles", "5km", "a mile", "2 + 3 feet"; or several that make one quantity."""
     match = re.match(
         r"^(?:(?P<article>an?|1|one|the) |(?P<number>-?[\d.,/ +*-]*\d|minus [\d.,]+|half an?)\s*)(?P<unit>[^\d].*)$",
         text,
     )
     unit = unit_of(match["unit"]) if match else None
     if match is None or unit is None:
-        return None
+        return _compound(text)
     value = Fraction(1) if match["article"] else _value(match["number"])
-    return None if value is None else (value, unit)
+    return None if value is None else Measured(value, unit, f"{spoken(value)} {unit.named(value)}")
+
+
+def _compound(text: str) -> Measured | None:
+    """ "5 feet 11 inches", "5 foot 11", "2 hours and 15 minutes": units of one quantity, each smaller than the last."""
+    text = re.sub(r"^(?:an?|1) (?=[a-z])", "1 ", text)
+    total, units, said = Fraction(0), list[Unit](), list[str]()
+    if not re.match(r"\d", text):
+        return None
+    for number, name in _PART.findall(text):
+        name = name.strip(" ,").removesuffix(" and").removesuffix(",") or (
+            _FOLLOWING.get(units[-1].plural, "") if units else ""
+        )
+        unit, value = unit_of(name), _value(number.rstrip(".,"))
+        if unit is None or value is None or unit.offset:
+            return None
+        if units and (unit.quantity != units[-1].quantity or unit.factor >= units[-1].factor):
+            return None
+        total += value * unit.factor
+        units.append(unit)
+        said.append(f"{spoken(value)} {unit.named(value)}")
+    return Measured(total / units[0].factor, units[0], " ".join(said)) if len(units) > 1 else None
 
 
 def _value(number: str) -> Fraction | None:

@@ -11,16 +11,20 @@ _ROLE: Final = re.compile(r"^(?:user|assistant): ", re.MULTILINE)
 _ASSISTANT_LINE: Final = re.compile(r"^assistant: .*$", re.MULTILINE)
 _STARTERS: Final = (
     "what|what's|whats|how|where|where's|when|who|which|tell|set|start|remember|convert|calculate|compute|cancel|stop"
-    "|please|give|forget|recall|let|could|can|is"
+    "|please|give|forget|recall|let|could|can|is|are|do|does|add|make|remind|multiply|divide|subtract"
+    "|(?:the )?(?:time|date)"
 )
 _SENTENCE: Final = re.compile(r"[?!;\n]+|(?<![\s.][a-zA-Z])(?<!\b[DMS][rst])\.(?=\s|$)")
 _AND: Final = re.compile(
     rf",?\s+(?:and then|and also|and|then|also)\s+(?=(?:{_STARTERS})\b)|,\s+(?=(?:{_STARTERS})\b)", re.IGNORECASE
 )
+_AGENT: Final = r"(?:agents?|a gent|age and|asian|aging|ancient|engine)"
+"""The word, and what speech recognition makes of it."""
 _BEFORE: Final = re.compile(
     r"^(?:(?:and|then|also|so|well|hey|hi|hello|ok|okay|alright|yes|please|kindly|just|um+|uh+|er+)\b[\s,.]*"
     r"|(?:actually|sorry|thanks|thank you|great)\b[\s,.]*"
-    r"|(?:ask|tell|have|let|get)(?: (?:the|your|my))? (?:background )?agent\b"
+    r"|(?:ask|asked|as|us|tell|have|let|get)(?: (?:the|that|your|my|a|an))? (?:background )?"
+    rf"{_AGENT}\b"
     r"(?: (?:to|for|about|if|whether)\b)?[\s,:]*"
     r"|(?:can|could|would|will) (?:you|we|i)\b(?: please)?\s*(?:have the agent\s*)?"
     r"|i(?:'d| would) like (?:you )?(?:to )?(?:know )?"
@@ -31,7 +35,7 @@ _BEFORE: Final = re.compile(
 )
 _AFTER: Final = re.compile(
     r"[\s,]*(?:\b(?:please|thanks|thank you|for me|right now|at the moment|then|too|again)"
-    r"|\b(?:ask|tell) (?:the|your|my) (?:background )?agent)$",
+    rf"|\b(?:ask|asked|as|us|tell) (?:the|that|your|my|an?) (?:background )?{_AGENT})$",
     re.IGNORECASE,
 )
 
