@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import errno
 import os
+import socket
 from collections.abc import Awaitable, Callable
+from ctypes.util import find_library
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import packages_distributions, version
-from urllib.parse import urlsplit
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
 
 import numpy as np
 
 from realtime.agents.load import load
+from realtime.commands.lock import is_served
 from realtime.commands.process import run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
-from realtime.commands.store import reading, sqlite_file
+from realtime.commands.store import is_current, reading, sqlite_file, store_setting
+from realtime.commands.trouble import Trouble
+from realtime.commands.upstream_look import look_at_upstream
 from realtime.commands.usage import CommandParser
 from realtime.errors import ConfigurationError, GatewayError
 from realtime.server.access import Access
 from realtime.settings import Settings
 from transports.audio import Resampler
 
-CONNECT_S = 5.0
 PACKAGES = ("realtime", "transports", "prompts")
 DISTRIBUTION = "voxgate"
-
-
-class Trouble(Exception):
-    """What is wrong; ``remedy`` says what to do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.remedy = remedy
+SPEECH_ENGINES = ("onnxruntime", "pocketsphinx", "espeakng_loader")
+"""What the extra ``speech`` brings; flite and espeak-ng are the system's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
     """What ``doctor`` takes."""
     parser = CommandParser(
         prog="voxgate doctor",
-        description="Check configuration, store, upstream, packages and media. Exit status 1 when something is wrong.",
+        description="Check configuration, agent, store, upstream, packages, media and speech. The upstream is opened "
+        "with the key, as a call would. Exit status 1 when something is wrong.",
     )
     add_settings_flags(parser)
     return parser
@@ -71,7 +73,9 @@ async def _passes(check: Check, settings: Settings) -> bool:
         _complain(check.name, str(trouble), trouble.remedy)
         return False
     except ConfigurationError as error:
-        _complain(check.name, error.message, f"see the setting {error.setting}")
+        _complain(
+            check.name, error.message, f"set {error.setting} right, in voxgate.toml, the environment or by a flag"
+        )
         return False
     return True
 
@@ -84,7 +88,25 @@ def _complain(name: str, message: str, remedy: str) -> None:
 async def _configuration(settings: Settings) -> str:
     Access(settings.server)
     settings.upstream.key()
-    return f"listens on {settings.server.host} port {settings.server.port}"
+    host, port = settings.server.host, settings.server.port
+    place = f"listens on {host} port {port}" if port else f"listens on {host}, on any free port"
+    return place + ("" if _can_listen(host, port) else ": somebody listens there now, a voxgate or another program")
+
+
+def _can_listen(host: str, port: int) -> bool:
+    """False when the port is taken; raises ``ConfigurationError`` for an address that is not this machine's."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except PermissionError:
+        raise ConfigurationError(f"server.port: {port} is not for plain users", setting="server.port") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise ConfigurationError(f"server.host: {host} is no address of this machine", setting="server.host") from None
+    return True
 
 
 async def _agent(settings: Settings) -> str:
@@ -93,36 +115,41 @@ async def _agent(settings: Settings) -> str:
 
 
 async def _store(settings: Settings) -> str:
+    """Looks without changing: bringing a schema up to date is for ``serve`` and ``migrate``."""
     file = sqlite_file(settings)
+    setting = store_setting(settings)
     if file is not None and not file.exists():
-        folder = next(parent for parent in file.absolute().parents if parent.exists())
-        if not os.access(folder, os.W_OK):
-            raise Trouble(f"{folder} cannot be written", "choose another folder with --data, or change its owner")
-        return f"{file} will be made by the first `voxgate serve`"
+        return _to_be_made(file, setting)
+    place = str(file) if file is not None else "the database answers, can be written"
     try:
-        async with reading(settings) as store:
-            await store.ping()
+        current = await is_current(settings)
+        if current:
+            async with reading(settings) as store:
+                await store.ping()
+    except ConfigurationError:
+        raise
     except GatewayError as error:
-        raise Trouble(error.message, "see store.url, the disk's free space, and `voxgate migrate`") from None
-    return str(file) if file is not None else "the database answers and can be written"
+        raise Trouble(
+            error.message, f"see {setting}, its owner, the disk's free space, and `voxgate migrate`"
+        ) from None
+    if not current and file is None:
+        raise Trouble("its schema is behind this version", "run `voxgate migrate`")
+    state = "its schema is up to date" if current else "the next `voxgate serve` brings its schema up to date"
+    served = ", a gateway serves from it now" if is_served(settings) else ""
+    return f"{place}: {state}{served}"
+
+
+def _to_be_made(file: Path, setting: str) -> str:
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise Trouble(f"{folder} is a file, not a folder", f"choose another place with {setting}")
+    if not os.access(folder, os.W_OK):
+        raise Trouble(f"{folder} cannot be written", f"choose another place with {setting}, or change its owner")
+    return f"{file} will be made by the first `voxgate serve`"
 
 
 async def _upstream(settings: Settings) -> str:
-    upstream = settings.upstream
-    if upstream.embedded:
-        return "embedded voice model: no key needed"
-    place = urlsplit(upstream.base_url)
-    host, port = place.hostname or "", place.port or (443 if place.scheme == "https" else 80)
-    if upstream.key() is None:
-        raise Trouble("no API key", "set upstream.api_key_file, or OPENAI_API_KEY; or use --upstream embedded")
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=place.scheme == "https" or None)
-        writer.close()
-    except (OSError, TimeoutError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise Trouble(f"{host} port {port} is not reached: {reason}", "see upstream.base_url and the network") from None
-    return f"{host} port {port} is reached"
+    return await look_at_upstream(settings.upstream)
 
 
 async def _packages(settings: Settings) -> str:
@@ -139,12 +166,38 @@ async def _packages(settings: Settings) -> str:
 
 
 async def _media(settings: Settings) -> str:
-    """A second of 16 kHz silence must become a second of 24 kHz."""
+    """WebRTC needs its library and a UDP port; sound of other rates must come out as long as it went in."""
+    try:
+        import_module("transports.webrtc")
+    except ImportError as error:
+        raise Trouble(f"WebRTC cannot be had: {error}", "install voxgate anew, with all it needs") from None
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("0.0.0.0", 0))  # noqa: S104 - bound for a moment, nothing is read
+    except OSError as error:
+        raise Trouble(
+            f"no UDP port can be bound: {error.strerror}", "allow this process UDP, or clients will have WebSocket only"
+        ) from None
     resampler = Resampler(16_000, 24_000)
     samples = len(resampler.push(np.zeros(16_000, dtype=np.int16))) + len(resampler.flush())
     if abs(samples - 24_000) > 1:
         raise Trouble(f"16,000 samples became {samples}", "reinstall numpy")
-    return "sound of other rates can be converted"
+    return "WebRTC is there, a UDP port can be bound, sound of other rates can be converted"
+
+
+async def _speech(settings: Settings) -> str:
+    """The embedded voice model's ears and mouth; without them it reads text and sounds tones, which is no fault."""
+    engines = {name: find_spec(name) is not None for name in SPEECH_ENGINES}
+    engines["flite"] = find_library("flite") is not None
+    engines["espeak-ng"] = which("espeak-ng") is not None
+    there = [name for name, found in engines.items() if found]
+    missing = [name for name, found in engines.items() if not found]
+    told = f"engines there: {', '.join(there) or 'none'}"
+    if missing:
+        told += f"; not there: {', '.join(missing)}"
+    if not all(engines[name] for name in SPEECH_ENGINES):
+        told += " (the embedded voice model hears and speaks with voxgate[speech])"
+    return told
 
 
 CHECKS = (
@@ -154,4 +207,5 @@ CHECKS = (
     Check("upstream", _upstream),
     Check("packages", _packages),
     Check("media", _media),
+    Check("speech", _speech),
 )

@@ -10,6 +10,8 @@ from realtime.errors import ConfigurationError, StoreError
 from realtime.protocol.appserver import Record
 from realtime.protocol.ids import ThreadId
 from realtime.settings import Settings
+from realtime.threads.database import Database
+from realtime.threads.migrations import steps
 from realtime.threads.sql import SqlThreadStore
 
 PAGE = 1000
@@ -53,6 +55,21 @@ async def reading(settings: Settings) -> AsyncIterator[SqlThreadStore]:
         yield store
     finally:
         await store.close()
+
+
+async def is_current(settings: Settings) -> bool:
+    """Whether the schema is this version's, found without changing it; raises ``ConfigurationError``."""
+    database = Database(settings.store_url(), timeout_s=settings.store.timeout_s)
+    try:
+        with named(settings):
+            await database.open(steps.require_current)
+    except ConfigurationError as error:
+        if isinstance(error.__cause__, StoreError) and error.__cause__.message == steps.BEHIND:
+            return False
+        raise
+    finally:
+        await database.close()
+    return True
 
 
 async def all_records(store: SqlThreadStore, thread_id: ThreadId) -> list[Record]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from realtime.cli import COMMANDS, main
+from realtime.server.guard import OPEN_PATHS
 
 
 def run(*argv: str) -> int:
@@ -161,6 +164,11 @@ def test_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "late-transcription" in capsys.readouterr().out
 
 
+def test_the_operators_guide_names_the_paths_that_stay_open() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    assert all(f"`{path}`" in guide for path in OPEN_PATHS)
+
+
 # -- the store ---------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +208,7 @@ def test_a_healthy_folder_is_healthy(capsys: pytest.CaptureFixture[str]) -> None
     assert run("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["ok", name] for name in ("configuration", "agent", "store", "upstream", "packages", "media")
+        ["ok", name] for name in ("configuration", "agent", "store", "upstream", "packages", "media", "speech")
     ]
 
 
@@ -214,7 +222,9 @@ def test_a_doctor_makes_no_store(elsewhere: Path) -> None:
     [
         ('[server]\nhost = "0.0.0.0"\n', {}, "configuration"),
         ('[agent]\nspec = "no.such:agent"\n', {}, "agent"),
+        ('[server]\nhost = "192.0.2.1"\nauth_tokens_file = "voxgate.toml"\n', {}, "configuration"),
         ('[store]\nurl = "sqlite:///voxgate.toml"\n', {}, "store"),
+        ('[store]\nurl = "sqlite:///voxgate.toml/x/y.db"\n', {}, "store"),
         ('[upstream]\nbase_url = "http://127.0.0.1:$PORT/v1"\n', {}, "upstream"),
         ('[upstream]\nbase_url = "http://127.0.0.1:$PORT/v1"\n', {"OPENAI_API_KEY": "sk-secret"}, "upstream"),
         ('[upstream]\napi_key_file = "none"\n', {}, "upstream"),
@@ -238,6 +248,66 @@ def test_the_doctor_names_what_is_wrong_and_what_to_do(
     found = next(number for number, line in enumerate(lines) if line.startswith("WRONG") and wrong in line)
     assert "->" in lines[found + 1]
     assert "sk-secret" not in text
+
+
+def test_the_doctor_changes_no_store(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = elsewhere / "data" / "voxgate.db"
+    file.parent.mkdir()
+    file.touch()
+    assert run("doctor") == 0
+    assert "the next `voxgate serve` brings its schema up to date" in capsys.readouterr().out
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert run("migrate") == 0
+    assert run("doctor") == 0
+    assert "its schema is up to date" in capsys.readouterr().out
+
+
+def test_a_taken_port_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    """It is no fault: the gateway itself may listen there."""
+    monkeypatch.setenv("VOXGATE_SERVER__PORT", str(free_port))
+    with socket.create_server(("127.0.0.1", free_port)):
+        assert run("doctor") == 0
+    assert f"port {free_port}: somebody listens there now" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["transports.webrtc", "socket"])
+def test_media_that_cannot_be_had_is_told(
+    missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        if missing == "socket":
+            raise PermissionError(1, "Operation not permitted")
+        raise ImportError("no aiortc")
+
+    class NoUdp(socket.socket):
+        def bind(self, address: object) -> None:
+            if self.type is socket.SOCK_DGRAM:
+                refuse()
+            super().bind(address)  # type: ignore[arg-type]
+
+    if missing == "socket":
+        monkeypatch.setattr("realtime.commands.doctor.socket.socket", NoUdp)
+    else:
+        monkeypatch.setattr("realtime.commands.doctor.import_module", refuse)
+    assert run("doctor") == 1
+    told = {"socket": "no UDP port can be bound: Operation not permitted", "transports.webrtc": "WebRTC cannot be had"}
+    assert told[missing] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_speech_engines_are_told_and_are_no_duty(
+    there: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("find_spec", "find_library", "which"):
+        monkeypatch.setattr(f"realtime.commands.doctor.{name}", lambda _: "there" if there else None)
+    assert run("doctor") == 0
+    told = "engines there: onnxruntime, " if there else "engines there: none; not there: onnxruntime, "
+    text = capsys.readouterr().out
+    assert told in text
+    assert ("voxgate[speech]" in text) is not there
 
 
 def test_a_stranger_in_our_packages_is_found(
