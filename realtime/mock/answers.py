@@ -39,6 +39,11 @@ class Answers:
         """The response that writes to the conversation."""
         return next((each for each in self._responses if each.active and each.plan.conversation), None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether there are responses, were they but ended a moment ago."""
+        return bool(self._responses)
+
     def finished(self) -> list[Response]:
         """Those that have ended since the last call."""
         if not self._responses:

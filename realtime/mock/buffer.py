@@ -74,20 +74,22 @@ class InputBuffer:
 
     def append(self, audio: str) -> list[SpeechStarted | SpeechStopped]:
         """Take base64 of the format; returns what the voice detection found in it."""
-        data = decode_audio(audio, "audio")
-        if len(self._sound) + len(data) > MOST_MS * self.format.bytes_per_ms:
+        return self.write(decode_audio(audio, "audio"))
+
+    def write(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
+        """Take sound of the format; returns what the voice detection found in it."""
+        scale, size = self.format.bytes_per_ms, len(self._sound)
+        behind = self._origin + size - self._fed
+        if size + len(data) > MOST_MS * scale:
             message = f"Invalid 'audio': the input audio buffer holds {MOST_MS // 60_000} minutes and is full."
             raise wrong_value("audio", message)
         self._sound += data
-        found: list[SpeechStarted | SpeechStopped] = []
-        sample = self.format.sample_bytes
-        while (size := min(_SLICE_MS * self.format.bytes_per_ms, (self._written - self._fed) // sample * sample)) > 0:
-            start = self._fed - self._origin
-            self._fed += size
-            for change in self._detector.feed(self.format.loudness(bytes(self._sound[start : start + size]))):
-                found += self._follow(change)
-        if self._detection is not None and self._start_ms is None:
-            self._forget(self._fed - _KEPT_SILENCE_MS * self.format.bytes_per_ms)
+        if behind or len(data) > _SLICE_MS * scale or len(data) % self.format.sample_bytes:
+            found = self._feed_slices()
+        else:  # the common case: nothing to cut out
+            found = self._feed(data)
+        if size + len(data) > _KEPT_SILENCE_MS * scale and self._detection is not None and self._start_ms is None:
+            self._forget(self._fed - _KEPT_SILENCE_MS * scale)
         return found
 
     def commit(self) -> bytes:
@@ -125,6 +127,21 @@ class InputBuffer:
     def _written(self) -> int:
         return self._origin + len(self._sound)
 
+    def _feed_slices(self) -> list[SpeechStarted | SpeechStopped]:
+        """Have the detector hear all whole samples that it has not heard."""
+        found: list[SpeechStarted | SpeechStopped] = []
+        sample = self.format.sample_bytes
+        while (size := min(_SLICE_MS * self.format.bytes_per_ms, (self._written - self._fed) // sample * sample)) > 0:
+            start = self._fed - self._origin
+            found += self._feed(bytes(self._sound[start : start + size]))
+        return found
+
+    def _feed(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
+        """Have the detector hear what comes next."""
+        self._fed += len(data)
+        changes = self._detector.feed(self.format.loudness(data))
+        return [told for change in changes for told in self._follow(change)] if changes else []
+
     def _reformat(self, wanted: AudioFormat) -> None:
         """What is buffered is turned into the new format; offsets go on in milliseconds."""
         old, self.format = self.format, wanted
@@ -150,7 +167,9 @@ class InputBuffer:
 
     def _forget(self, until: int) -> None:
         """Drop the bytes of the session before ``until``."""
-        count = max(0, min(until - self._origin, len(self._sound)))
+        count = min(until - self._origin, len(self._sound))
+        if count <= 0:
+            return
         del self._sound[:count]
         self._origin += count
         self._fed = max(self._fed, self._origin)

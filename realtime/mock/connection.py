@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
@@ -14,8 +15,11 @@ from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from transports.errors import LinkClosed
 
-Deliverer = Callable[[str | Expire], Awaitable[None]]
+Deliverer = Callable[[str | Expire], None]
 """Takes what has come: a frame's text, or that the session is to end now."""
+
+_AT_A_STRETCH = 64
+"""Frames that one connection may bring before it lets others go on."""
 
 MOST_QUEUED = 32 * 1024 * 1024
 """Characters that wait for a client that does not read, before it is closed with 1008."""
@@ -83,13 +87,23 @@ class Connection:
 
     async def _read(self, deliver: Deliverer) -> None:
         line = FrameLine()
+
+        async def hand(text: str) -> None:
+            deliver(text)
+
         try:
-            while True:
+            for count in itertools.count(1):
                 frame = await self._carrier.receive()
                 text = frame if isinstance(frame, str) else frame.decode(errors="replace")
                 self._journal.write(self.id, "client", text)
-                for step in line.steps(text, self._faults.strike("client", text)):
-                    await self._act(step, deliver, deliver)
+                struck = self._faults.strike("client", text)
+                if struck or line.holds or self._frozen:
+                    for step in line.steps(text, struck):
+                        await self._act(step, hand, deliver)
+                else:
+                    deliver(text)
+                if count % _AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)
         except LinkClosed:
             self._over.set()
 
@@ -124,7 +138,7 @@ class Connection:
             case CloseWith(code, reason):
                 await self._carrier.close(code, reason)
             case Expire():
-                await deliver(step)
+                deliver(step)
             case _:
                 assert_never(step)
 

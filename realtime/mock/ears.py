@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from realtime.mock.buffer import InputBuffer, SpeechStarted
+from realtime.mock.buffer import InputBuffer, SpeechStarted, SpeechStopped
+from realtime.mock.configuration import TurnDetection
 from realtime.mock.item import Item
 from realtime.mock.sound import PCM
 from realtime.mock.speech.contracts import Heard, Unheard
@@ -23,6 +24,7 @@ class Ears:
     def __init__(self, state: SessionState) -> None:
         self._state = state
         self._buffer = InputBuffer(state.speech.detector)
+        self._detection: TurnDetection | None = None
         self._turn_id: str | None = None
         self._streamed = 0
         """Bytes of the turn that engines outside have been given already."""
@@ -46,12 +48,9 @@ class Ears:
     @property
     def deadline(self) -> float | None:
         """When silence has lasted too long."""
-        if self._idle_from is None:
+        if self._idle_from is None or self._detection is None or self._detection.idle_ms is None:
             return None
-        detection = self._state.configuration.turn_detection
-        if detection is None or detection.idle_ms is None:
-            return None
-        return self._idle_from + detection.idle_ms / 1000
+        return self._idle_from + self._detection.idle_ms / 1000
 
     def configure(self) -> None:
         """Take over what the session's configuration says."""
@@ -59,21 +58,30 @@ class Ears:
         threshold = self._state.settings.threshold
         if detection is not None and threshold is not None:
             detection = replace(detection, threshold=threshold)
+        self._detection = detection
         speaking, sound_format = self._buffer.speaking, self._buffer.format
         self._buffer.configure(detection, self._state.configuration.input_format)
         if speaking and not (self._buffer.speaking and self._buffer.format is sound_format):
             self._unheard()
 
-    def append(self, event: JsonObject) -> Iterator[JsonObject]:
+    def append(self, event: JsonObject) -> Iterable[JsonObject]:
         """Take sound."""
-        for change in self._buffer.append(event["audio"]):
+        found = self._buffer.append(event["audio"])
+        if found:
+            return self._turns(found)
+        if self._buffer.speaking:
+            self._stream()
+        return ()
+
+    def _turns(self, found: list[SpeechStarted | SpeechStopped]) -> Iterator[JsonObject]:
+        for change in found:
             if isinstance(change, SpeechStarted):
                 yield from self._started(change.audio_start_ms)
             else:
                 stopped = {"item_id": self._turn(), "audio_end_ms": change.audio_end_ms}
                 yield {"type": "input_audio_buffer.speech_stopped", **stopped}
                 yield from self._committed(change.sound)
-                detection = self._state.configuration.turn_detection
+                detection = self._detection
                 self.reply_wanted |= detection is not None and detection.create_response and self._answered
         if self._buffer.speaking:
             self._stream()
@@ -125,7 +133,7 @@ class Ears:
 
     def _started(self, audio_start_ms: int) -> Iterator[JsonObject]:
         self.awake()
-        detection = self._state.configuration.turn_detection
+        detection = self._detection
         self.interrupted = detection is not None and detection.interrupt_response
         started = {"item_id": self._turn(), "audio_start_ms": audio_start_ms}
         yield {"type": "input_audio_buffer.speech_started", **started}

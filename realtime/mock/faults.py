@@ -181,6 +181,11 @@ class FrameLine:
     def __init__(self) -> None:
         self._held: list[str] = []
 
+    @property
+    def holds(self) -> bool:
+        """Whether a frame waits for the next one."""
+        return bool(self._held)
+
     def steps(self, frame: str, struck: list[Fault]) -> list[Step]:
         """What to do about a frame, in order."""
         if any(fault.kind == "reorder" for fault in struck):

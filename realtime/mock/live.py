@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import math
 
 from realtime.mock.clock import Clock
 from realtime.mock.connection import Connection
@@ -12,18 +12,12 @@ from realtime.mock.model import Close, Effect, MockModel
 from realtime.mock.speech.contracts import Engines, Report
 from realtime.protocol import json
 
-_INBOX = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """The model's deadline has come, or the connections have changed."""
-
 
 class LiveSession:
-    """Runs one model. One task owns it; all its connections send to it and see the same events.
+    """Runs one model. All its connections send to it and see the same events.
 
-    It ends with the model, by ``hang_up``, or when the last connection has gone.
+    Law: whoever brings something has it dealt with at once and in whole; nothing here waits meanwhile, so
+    nothing comes between. It ends with the model, by ``hang_up``, or when the last connection has gone.
     """
 
     def __init__(
@@ -34,17 +28,20 @@ class LiveSession:
         self.call_id = call_id
         self.connections: dict[str, Connection] = {}
         self._clock = clock
-        self._inbox: asyncio.Queue[str | Expire | Tick | Report] = asyncio.Queue(_INBOX)
+        self._rung = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._due = math.inf
         self._hung_up = False
 
     async def run(self, first: Connection) -> None:
         """From the first connection to the end."""
         self.connections[first.id] = first
         async with asyncio.TaskGroup() as group:
-            owner = group.create_task(self._own())
+            self._emit(self.model.opened(self._clock.now()))
+            keeper = group.create_task(self._keep_time())
             if self._engines is not None:
-                engines = group.create_task(self._engines.run(self._inbox.put))
-                owner.add_done_callback(lambda _: engines.cancel())
+                engines = group.create_task(self._engines.run(self._hear_of))
+                keeper.add_done_callback(lambda _: engines.cancel())
             await self._attend(first)
 
     async def join(self, connection: Connection) -> None:
@@ -56,32 +53,29 @@ class LiveSession:
     def hang_up(self) -> None:
         """End it for all."""
         self._hung_up = True
+        self._emit([Close(1000, "hung up")])
         self.ring()
 
     def ring(self) -> None:
-        """Have the owner look at the clock."""
-        if not self._inbox.full():  # a full inbox wakes the owner by itself, and every message carries the time
-            self._inbox.put_nowait(Tick())
+        """Have the clock looked at, and whether anybody is there."""
+        self._rung.set()
 
     async def _attend(self, connection: Connection) -> None:
         try:
-            await connection.run(self._inbox.put)
+            await connection.run(self._deal)
         finally:
             del self.connections[connection.id]
             self.ring()
 
-    async def _own(self) -> None:
-        self._emit(self.model.opened(self._clock.now()))
-        while self.connections and not self.model.closed:
-            if self._hung_up:
-                self._emit([Close(1000, "hung up")])
-                return
-            alarm = self._arm()
-            message = await self._inbox.get()
-            if alarm is not None:
-                alarm.cancel()
-            self._emit(self._handle(message))
+    async def _hear_of(self, report: Report) -> None:
+        self._deal(report)
+
+    def _deal(self, message: str | Expire | Report) -> None:
+        """Take what a connection or an engine brings."""
+        if not self._hung_up:
+            self._emit(self._answer(message))
             self._order()
+            self._arm()
 
     def _order(self) -> None:
         """Pass on what ears and mouth outside are to do."""
@@ -89,16 +83,8 @@ class LiveSession:
             for order in self.model.orders():
                 self._engines.take(order)
 
-    def _arm(self) -> asyncio.TimerHandle | None:
-        deadline = self.model.deadline
-        if deadline is None:
-            return None
-        return asyncio.get_running_loop().call_later(max(0.0, deadline - self._clock.now()), self.ring)
-
-    def _handle(self, message: str | Expire | Tick | Report) -> list[Effect]:
+    def _answer(self, message: str | Expire | Report) -> list[Effect]:
         now = self._clock.now()
-        if isinstance(message, Tick):
-            return self.model.tick(now)
         if isinstance(message, Expire):
             return self.model.expire()
         if not isinstance(message, str):
@@ -108,6 +94,33 @@ class LiveSession:
         except ValueError as error:
             return self.model.misread(str(error), now)
         return self.model.receive(event, now)
+
+    async def _keep_time(self) -> None:
+        try:
+            while self.connections and not self.model.closed and not self._hung_up:
+                self._arm()
+                await self._rung.wait()
+                self._rung.clear()
+                self._disarm()
+                self._emit(self.model.tick(self._clock.now()))
+                self._order()
+        finally:
+            self._disarm()
+
+    def _arm(self) -> None:
+        """Ring when the model's deadline comes. An alarm that rings too early is cheaper than a new one each time."""
+        deadline = self.model.deadline
+        if deadline is None or deadline >= self._due:
+            return
+        self._disarm()
+        self._due = deadline
+        wait_s = max(0.0, deadline - self._clock.now())
+        self._alarm = asyncio.get_running_loop().call_later(wait_s, self.ring)
+
+    def _disarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._due = None, math.inf
 
     def _emit(self, effects: list[Effect]) -> None:
         for effect in effects:

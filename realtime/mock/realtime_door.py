@@ -144,8 +144,8 @@ class SocketCarrier:
 
     async def receive(self) -> str | bytes:
         message = await self._socket.receive()
-        if message.type is WSMsgType.TEXT:
-            return str(message.data)
+        if isinstance(message.data, str) and message.type is WSMsgType.TEXT:
+            return message.data
         if message.type is WSMsgType.BINARY:
             return bytes(message.data)
         raise LinkClosed("closed", code=self._socket.close_code, clean=message.type is not WSMsgType.ERROR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +64,7 @@ FORMATS: Mapping[str, AudioFormat] = {
 def decode_audio(audio: str, path: str) -> bytes:
     """Base64 to bytes; raises ``Refused`` that names ``path``."""
     try:
-        data = base64.b64decode(audio, validate=True)
+        data = binascii.a2b_base64(audio.encode("ascii"), strict_mode=True)
     except ValueError:
         raise wrong_value(path, f"Invalid '{path}'. Expected base64-encoded audio bytes (mono PCM16).") from None
     if len(data) > MAX_AUDIO_BYTES:

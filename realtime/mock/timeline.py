@@ -38,6 +38,11 @@ class Timeline:
         """When ``run`` has something to do next."""
         return self._due[0][0] if self._due else None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing goes on and nothing waits."""
+        return not (self._due or self._waiting)
+
     def start(self, performance: Performance, now: float) -> None:
         """Begin at ``now``, with the next ``run``."""
         self._push(now, performance)

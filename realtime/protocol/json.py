@@ -13,6 +13,7 @@ import orjson
 JsonObject = dict[str, Any]
 
 MAX_DEPTH = 64
+_CONTAINERS = frozenset({dict, list})
 
 
 def decode_object(text: str | bytes) -> JsonObject:
@@ -25,7 +26,7 @@ def decode_object(text: str | bytes) -> JsonObject:
         raise ValueError("not valid JSON: the text is not valid UTF-8") from None
     if not isinstance(value, dict):
         raise ValueError("a JSON object is expected")
-    if _may_be_deep(text) and _depth(value) > MAX_DEPTH:
+    if _is_nested(value) and _may_be_deep(text) and _depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -40,6 +41,11 @@ def encode(value: Any) -> str:
 
 def _first_clause(error: orjson.JSONDecodeError) -> str:
     return f"{error.msg.split(':')[0]} at character {error.pos}"
+
+
+def _is_nested(value: JsonObject) -> bool:
+    """False for the flat objects that carry audio: there the text is not looked through."""
+    return not _CONTAINERS.isdisjoint(map(type, value.values()))
 
 
 def _may_be_deep(text: str | bytes) -> bool:

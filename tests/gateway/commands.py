@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.clients.journal import judge
 from tests.gateway import journal
 
 START_S = 30.0
@@ -46,7 +47,7 @@ class Called:
 
 @asynccontextmanager
 async def mocking(environment: Mapping[str, str], folder: Path) -> AsyncIterator[MockProcess]:
-    """A mock with a log, for the length of the block."""
+    """A mock with a log, for the length of the block; what it said is held against the book at the end."""
     log_file = folder / "mock.jsonl"
     command = (sys.executable, "-m", "realtime", "mock", "--port", "0", "--log", str(log_file))
     with (folder / "mock.log").open("wb") as errors:
@@ -61,6 +62,7 @@ async def mocking(environment: Mapping[str, str], folder: Path) -> AsyncIterator
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await process.wait()
+    judge(log_file)
 
 
 async def call(environment: Mapping[str, str], *arguments: str) -> Called:

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime.mock.host import serve_link
+from realtime.mock.ids import Ids
 from realtime.mock.magic import DefaultScript
 from realtime.mock.model import ModelSettings
-from tests.mock.talk import Talk, base64_of, function, silence, tone
+from tests.mock.talk import Talk, base64_of, function, server, silence, tone
 from transports.errors import LinkClosed
 from transports.link import memory_pair
 
@@ -25,6 +26,21 @@ COUNT = {
     "role": "user",
     "content": [{"type": "input_text", "text": "please count to twenty slowly"}],
 }
+ECHO = {
+    "type": "message",
+    "role": "user",
+    "content": [{"type": "input_text", "text": 'please call echo with {"text": "x"}'}],
+}
+SERVERS = [server("asks", allowed_tools=["echo"]), server("unreachable"), server("docs", require_approval="never")]
+CALLED = [server("docs", require_approval="never")]
+WIRE_SEED = 7
+REQUESTS = [Ids(seed).new("mcpr") for seed in ("talk", f"{WIRE_SEED}/1")]
+"""The first that either session will make: a client cannot know more of it."""
+APPROVALS: list[dict[str, Any]] = [
+    {"type": "mcp_approval_response", "approval_request_id": request, "approve": approve}
+    for request in (*REQUESTS, "")
+    for approve in (True, False)
+]
 ODD: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers(), max_size=2)
 )
@@ -50,18 +66,28 @@ VALID = st.one_of(
         session(audio={"input": {"turn_detection": None, "transcription": {"model": "m"}}}),
         session(audio={"input": {"turn_detection": {"type": "server_vad", "interrupt_response": False}}}),
         session(output_modalities=["text"], tool_choice="required"),
+        session(tools=SERVERS),
+        session(tools=CALLED, tool_choice={"type": "mcp", "server_label": "docs"}),
         {"session": {"type": "transcription"}},
     ),
     event(
         "conversation.item.create",
         {"item": MESSAGE},
         {"item": COUNT},
+        {"item": ECHO},
+        *({"item": approval} for approval in APPROVALS),
         *({"item": {**MESSAGE, "id": each}, "previous_item_id": each} for each in ITEM_IDS),
         {"item": {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "call_1"}},
         {"item": {"type": "function_call_output", "call_id": "call_1", "output": "done"}},
     ),
     *(event(f"conversation.item.{verb}", *({"item_id": each} for each in ITEM_IDS)) for verb in ("retrieve", "delete")),
-    event("response.create", {}, {"response": {"conversation": "none"}}, {"response": {"input": []}}),
+    event(
+        "response.create",
+        {},
+        {"response": {"conversation": "none"}},
+        {"response": {"input": []}},
+        {"response": {"tools": CALLED, "tool_choice": "required"}},
+    ),
     event("response.cancel"),
 )
 
@@ -117,9 +143,19 @@ FRAMES: list[dict[str, Any]] = [
     {"type": "conversation.item.truncate", "item_id": "a", "content_index": 0, "audio_end_ms": 5},
     {"type": "response.create", "response": {"conversation": "none", "input": [MESSAGE], "metadata": {"a": "b"}}},
     {"type": "response.create", "response": {"output_modalities": ["text"], "max_output_tokens": 5}},
+    {"type": "session.update", **session(tools=SERVERS)},
+    {"type": "session.update", **session(tools=CALLED, tool_choice={"type": "mcp", "server_label": "docs"})},
+    {"type": "conversation.item.create", "item": ECHO},
+    *({"type": "conversation.item.create", "item": approval} for approval in APPROVALS),
+    {"type": "response.create", "response": {"tools": CALLED, "tool_choice": "required"}},
+    {"type": "response.create"},
     {"type": "response.cancel"},
     {"type": "output_audio_buffer.clear"},
 ]
+
+
+REMOTE = {f"mcp_list_tools.{each}" for each in ("in_progress", "completed", "failed")}
+REMOTE |= {"response.mcp_call_arguments.done", "response.mcp_call.in_progress", "response.mcp_call.completed"}
 
 
 def spoilt(value: Any, chance: random.Random) -> Any:
@@ -154,7 +190,7 @@ async def test_any_row_of_frames_is_answered_on_the_wire(count: int) -> None:
     settings = ModelSettings(refuse_beta=False, think_s=0.0, pace_s=0.0, tokens_per_minute=10**9)
     seen: dict[str, int] = {}
     async with asyncio.timeout(120.0), asyncio.TaskGroup() as group:
-        serving = group.create_task(serve_link(theirs, DefaultScript(), settings=settings))
+        serving = group.create_task(serve_link(theirs, DefaultScript(), seed=WIRE_SEED, settings=settings))
         for number in range(count):
             await ours.send(frame(chance))
             await ours.send(json.dumps({"type": "response.jump", "event_id": f"probe_{number}"}))
@@ -163,7 +199,7 @@ async def test_any_row_of_frames_is_answered_on_the_wire(count: int) -> None:
         assert not serving.done()
         await ours.close()
     assert seen["error"] > count / 4
-    assert {"session.updated", "response.done", "conversation.item.done"} <= seen.keys()
+    assert {"session.updated", "response.done", "conversation.item.done", *REMOTE} <= seen.keys()
 
 
 async def test_a_session_of_the_beta_is_the_documented_close() -> None:

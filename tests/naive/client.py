@@ -6,10 +6,9 @@ and takes an error for an error.
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import json
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -21,18 +20,14 @@ class NaiveClient:
 
     def __init__(self, socket: ClientConnection, work: Callable[[], str]) -> None:
         self.socket, self.work = socket, work
-        self.lines: list[tuple[str, str]] = []
-        self.sound = bytearray()
-        self.words = ""
         self.active = self.wanted = False
-        self.item_id, self.began = "", 0.0
+        self.lines, self.sound = list[tuple[str, str]](), b""
 
     async def send(self, kind: str, **members: Any) -> None:
         await self.socket.send(json.dumps({"type": kind, **members}))
 
-    async def ask(self, text: str) -> None:
-        content = [{"type": "input_text", "text": text}]
-        await self.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    async def add(self, **item: Any) -> None:
+        await self.send("conversation.item.create", item=item)
         await self.respond()
 
     async def respond(self) -> None:
@@ -40,39 +35,25 @@ class NaiveClient:
         if not self.active:
             await self.send("response.create")
 
-    async def speak(self, pcm: bytes) -> None:
-        for start in range(0, len(pcm), 960):
-            await self.send("input_audio_buffer.append", audio=base64.b64encode(pcm[start : start + 960]).decode())
-            await asyncio.sleep(0.02)
-
     async def run(self) -> None:
         async for message in self.socket:
-            event = json.loads(message)
-            if event["type"] == "error":
-                raise RuntimeError(event["error"]["message"])
-            await self.receive(event)
-
-    async def receive(self, event: dict[str, Any]) -> None:
-        match event["type"]:
-            case "response.created":
-                self.active, self.words = True, ""
-            case "response.output_audio.delta":
-                if event["item_id"] != self.item_id:
-                    self.item_id, self.began = event["item_id"], time.monotonic()
-                self.sound += base64.b64decode(event["delta"])
-            case "response.output_audio_transcript.delta":
-                self.words += event["delta"]
-            case "input_audio_buffer.speech_started" if self.active:
-                heard = int((time.monotonic() - self.began) * 1000)
-                await self.send("conversation.item.truncate", item_id=self.item_id, content_index=0, audio_end_ms=heard)
-            case "conversation.item.input_audio_transcription.completed":
-                self.lines.append(("user", event["transcript"]))
-            case "response.output_item.done" if event["item"].get("name") == "background_agent":
-                item = {"type": "function_call_output", "call_id": event["item"]["call_id"], "output": self.work()}
-                await self.send("conversation.item.create", item=item)
-                await self.respond()
-            case "response.done":
-                self.active = False
-                self.lines.append(("assistant", self.words))
-                if self.wanted:
-                    await self.respond()
+            match json.loads(message):
+                case {"type": "error", "error": {"message": told}}:
+                    raise RuntimeError(told)
+                case {"type": "response.created"}:
+                    self.active, began = True, time.monotonic()
+                case {"type": "response.output_audio.delta", "item_id": item_id, "delta": delta}:
+                    self.sound += b64decode(delta)
+                case {"type": "input_audio_buffer.speech_started"} if self.active:
+                    where = {"item_id": item_id, "audio_end_ms": int((time.monotonic() - began) * 1000)}
+                    await self.send("conversation.item.truncate", content_index=0, **where)
+                case {"type": "conversation.item.input_audio_transcription.completed", "transcript": heard}:
+                    self.lines.append(("user", heard))
+                case {"type": "response.output_item.done", "item": {"name": "background_agent", "call_id": call_id}}:
+                    await self.add(type="function_call_output", call_id=call_id, output=self.work())
+                case {"type": "response.done", "response": {"output": output}}:
+                    parts = [part for item in output for part in item.get("content", ())]
+                    self.lines.append(("assistant", " ".join(part.get("transcript", "") for part in parts)))
+                    self.active = False
+                    if self.wanted:
+                        await self.respond()

@@ -65,10 +65,12 @@ class _Naive:
         self.failure: str | None = None
 
     async def ask(self, text: str) -> None:
-        await self._client.ask(text)
+        await self._client.add(type="message", role="user", content=[{"type": "input_text", "text": text}])
 
     async def speak(self, pcm: bytes) -> None:
-        await self._client.speak(pcm)
+        for start in range(0, len(pcm), 960):
+            await self._client.send("input_audio_buffer.append", audio=_base64(pcm[start : start + 960]))
+            await asyncio.sleep(LOOK_S)
 
     async def lines(self) -> list[Line]:
         return list(self._client.lines)
@@ -76,6 +78,10 @@ class _Naive:
     @property
     def played_ms(self) -> int:
         return len(self._client.sound) // 48
+
+
+def _base64(pcm: bytes) -> str:
+    return base64.b64encode(pcm).decode()
 
 
 def _work() -> str:
@@ -123,8 +129,8 @@ class _Gateway:
 
     async def speak(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), 960):
-            data = base64.b64encode(pcm[start : start + 960]).decode()
-            await self.call("appendAudio", audio={"data": data, "sampleRate": 24_000, "numChannels": 1})
+            audio = {"data": _base64(pcm[start : start + 960]), "sampleRate": 24_000, "numChannels": 1}
+            await self.call("appendAudio", audio=audio)
             await asyncio.sleep(LOOK_S)
 
     async def lines(self) -> list[Line]:
