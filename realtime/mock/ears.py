@@ -9,13 +9,15 @@ from realtime.mock.buffer import InputBuffer, SpeechStarted, SpeechStopped
 from realtime.mock.configuration import TurnDetection
 from realtime.mock.item import Item
 from realtime.mock.sound import PCM
-from realtime.mock.speech.contracts import Heard, Unheard
+from realtime.mock.speech.contracts import BYTES_PER_MS, Heard, Unheard
 from realtime.mock.state import SessionState
 from realtime.mock.transcription import Transcription
 from realtime.protocol.json import JsonObject
 
 _STREAM_MS = 100
 """Engines outside are given a turn's sound in pieces no shorter."""
+_CALM_MS = 100
+"""Beyond the silence that ends a turn, for frames that are cut."""
 
 
 class Ears:
@@ -28,6 +30,7 @@ class Ears:
         self._turn_id: str | None = None
         self._streamed = 0
         """Bytes of the turn that engines outside have been given already."""
+        self._own_words: str | None = None
         self._idle_from: float | None = None
         self._quiet_since_ms = 0
         self.reply_wanted = False
@@ -86,6 +89,17 @@ class Ears:
         if self._buffer.speaking:
             self._stream()
 
+    def overhear(self, pcm: bytes, words: str) -> Iterable[JsonObject]:
+        """Take for a spoken turn what the model said itself."""
+        if self._detection is None or self._buffer.speaking:
+            return
+        quiet = bytes((self._detection.silence_ms + _CALM_MS) * BYTES_PER_MS)
+        for piece in (pcm, quiet):
+            for change in self._buffer.write(self._buffer.format.from_pcm(piece)):
+                self._own_words = words
+                yield from self._turns([change])
+        self._own_words = None
+
     def commit(self, event: JsonObject) -> Iterator[JsonObject]:
         """Make an item of what is buffered."""
         del event
@@ -141,7 +155,8 @@ class Ears:
     def _stream(self) -> None:
         """Let engines outside listen while the person still speaks."""
         state = self._state
-        if state.speech.recognizer is not None or state.settings.deaf or self._buffer.format is not PCM:
+        inside = state.speech.recognizer is not None or self._own_words is not None
+        if inside or state.settings.deaf or self._buffer.format is not PCM:
             return
         sound = self._buffer.turn(self._streamed)
         if len(sound) >= _STREAM_MS * PCM.bytes_per_ms:
@@ -164,7 +179,9 @@ class Ears:
         body = {"id": self._turn(), "object": "realtime.item", "status": "completed", "type": "message", "role": "user"}
         content = [{"type": "input_audio", "transcript": None}]
         item = Item({**body, "content": content}, {0: bytearray(sound)}, state.configuration.input_format)
-        if self._streamed:
+        if self._own_words is not None:
+            item.heard = self._own_words
+        elif self._streamed:
             item.hearing = state.hearings.hear(item.id, sound[self._streamed :], last=True)
         elif not silent:
             state.listen(item)

@@ -76,6 +76,8 @@ class LiveSession:
             self._emit(self._answer(message))
             self._order()
             self._arm()
+            if self.model.closed:
+                self.ring()
 
     def _order(self) -> None:
         """Pass on what ears and mouth outside are to do."""

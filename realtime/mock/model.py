@@ -14,6 +14,7 @@ from realtime.mock.beta import BETA_CLOSE, BETA_REFUSED, check_shape
 from realtime.mock.configuration import Configuration
 from realtime.mock.conversation import Conversation
 from realtime.mock.ears import Ears
+from realtime.mock.echo import Echo
 from realtime.mock.ids import Ids
 from realtime.mock.items import ItemEvents
 from realtime.mock.mcp import servers_of
@@ -81,6 +82,7 @@ class MockModel:
             self._state.configuration.update(opening)
         self._ears = Ears(self._state)
         self._answers = Answers(self._state, script, _stage(self._state))
+        self._echo = Echo(self._ears) if settings.echo else None
         self._expires: float | None = None
         self._closed = False
         items = ItemEvents(self._state)
@@ -211,7 +213,8 @@ class MockModel:
         state, ears = self._state, self._ears
         if state.timeline.idle and ears.deadline is None and not (self._answers.busy or ears.reply_wanted):
             return []  # so it is at most of the appends
-        effects = self._numbered(state.timeline.run(state.now))
+        said = state.timeline.run(state.now)
+        effects = self._numbered(said if self._echo is None else self._echoing(said, self._echo))
         for response in self._answers.finished():
             if response.plan.conversation and response.status in ("completed", "incomplete"):
                 self._ears.rest(self._state.now + response.audio_ms / 1000)
@@ -254,6 +257,13 @@ class MockModel:
             if self._ears.interrupted:
                 self._ears.interrupted = False
                 yield from self._answers.interrupt()
+
+    def _echoing(self, said: Iterable[JsonObject], echo: Echo) -> Iterator[JsonObject]:
+        for event in said:
+            active = self._answers.active
+            yield event
+            if active is not None:
+                yield from self._heard(echo.follow(event, active.plan.sound_format))
 
     def _clear_output(self, event: JsonObject) -> Iterator[JsonObject]:
         message = f"Invalid value: '{event['type']}'. It is for sessions over WebRTC or SIP: here the client plays."

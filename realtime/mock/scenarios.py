@@ -122,6 +122,19 @@ SCENARIOS: Mapping[str, Scenario] = {
     "unanswered-call": Scenario(
         "the model says nothing as long as a function call has no output", change=wrappers.mute_until_answered
     ),
+    "corrected-call": Scenario(
+        "each function is called twice: with half of what was said, and again with all of it",
+        change=wrappers.corrected_calls,
+    ),
+    "own-voice": Scenario(
+        "the room has an echo: the model hears itself, breaks off, and answers its own words",
+        settings=ModelSettings(echo=True),
+    ),
+    "dead-air": Scenario("the first answer falls silent after its first words, for a minute", change=wrappers.dead_air),
+    "forgotten": Scenario(
+        "the connection breaks as the second question comes: a new session knows nothing of the first",
+        faults=({**_fault("drop", "conversation.item.create", on="client", times=1), "nth": 2},),
+    ),
     "slow-answer": Scenario("five seconds pass before each answer", settings=ModelSettings(think_s=5.0)),
     "repeated-audio": Scenario("each piece of audio comes twice", faults=(_fault("double", _SOUND),)),
     "reordered": Scenario(

@@ -22,7 +22,8 @@ class ModelSettings:
     ``think_s`` pass before a response's first output, ``pace_s`` between its deltas of 200 ms each.
     ``context_tokens`` is the input limit, None for that of the model's name; ``threshold`` replaces the
     session's for voice detection; ``deaf``: no spoken turn holds any words; ``refuse_beta``: a
-    session of the beta's shape ends the connection.
+    session of the beta's shape ends the connection; ``echo``: the beginning of the first spoken answer
+    comes back by the microphone.
     """
 
     model: str = "gpt-realtime"
@@ -36,6 +37,7 @@ class ModelSettings:
     tokens_per_minute: int = 1_000_000
     threshold: float | None = None
     deaf: bool = False
+    echo: bool = False
     refuse_beta: bool = True
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from realtime.mock.mcp import McpServer, servers_of
-from realtime.mock.reply import Call, Context, Failure, Reply, Script
+from realtime.mock.reply import Call, Context, Failure, Reply, Say, Script
+from realtime.protocol import json
 
 Change = Callable[[Context, Reply], Reply]
 
@@ -52,6 +53,30 @@ def mute_until_answered(context: Context, reply: Reply) -> Reply:
     waiting = Counter(line.name for line in context.lines if line.kind == "call")
     waiting.subtract(line.name for line in context.lines if line.kind == "output")
     return Reply() if any(count > 0 for count in waiting.values()) else reply
+
+
+def dead_air(context: Context, reply: Reply) -> Reply:
+    """The first answer of a session falls silent after its first words, for a minute in all."""
+    if not context.seed.endswith("/1"):
+        return reply
+    return replace(reply, parts=tuple(replace(p, over_s=60.0) if isinstance(p, Say) else p for p in reply.parts))
+
+
+def corrected_calls(context: Context, reply: Reply) -> Reply:
+    """Calls each function too early, with what was understood so far, and then as it was meant."""
+    del context
+    parts: list[Say | Call] = []
+    for part in reply.parts:
+        parts += [replace(part, arguments=_half(part.arguments)), part] if isinstance(part, Call) else [part]
+    return replace(reply, parts=tuple(parts))
+
+
+def _half(arguments: str) -> str:
+    """The arguments with the first half of each text."""
+    given = json.decode_object(arguments)
+    return json.encode(
+        {name: value[: len(value) // 2] if isinstance(value, str) else value for name, value in given.items()}
+    )
 
 
 def failing(code: str, message: str) -> Change:

@@ -18,7 +18,8 @@ from realtime.mock.carrier import MemoryCarrier
 from realtime.mock.magic import DefaultScript
 from realtime.mock.scenarios import SCENARIOS, find_scenario
 from realtime.mock.server import MockServer
-from tests.mock.talk import Talk, base64_of, function, said, silence, tone
+from realtime.protocol.json import JsonObject
+from tests.mock.talk import Talk, base64_of, calls, function, said, silence, tone
 from tests.mock.wire import PATIENCE_S, Client, address, connected
 from transports.link import memory_pair
 
@@ -225,6 +226,65 @@ def test_double_call() -> None:
     talk.configure(tools=[function("f")])
     response = talk.ask("please call f with {}")
     assert len({item["call_id"] for item in response["output"]}) == 2
+
+
+def test_corrected_call() -> None:
+    talk = talk_in("corrected-call")
+    talk.configure(tools=[function("f", "x")])
+    first, second = calls(talk.ask('please call f with {"x": "four times four"}'))
+    assert first == ("f", '{"x":"four ti"}')
+    assert second == ("f", '{"x": "four times four"}')
+
+
+def test_own_voice() -> None:
+    talk = talk_in("own-voice")
+    talk.configure(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    assert talk.ask("one sentence that takes some time to say")["status_details"]["reason"] == "turn_detected"
+    again = talk.until("response.done")["response"]
+    heard = talk.last("conversation.item.input_audio_transcription.completed")["transcript"]
+    assert said(again) == heard != ""
+    assert "one sentence that takes some time to say".startswith(heard)
+    talk.wait(5.0)
+    assert len(talk.all("response.done")) == 2
+    assert talk.ask("and another that takes some time to say")["status"] == "completed"
+
+
+@pytest.mark.parametrize("detection", [None, {"type": "server_vad", "create_response": False}])
+def test_own_voice_is_heard_by_the_session_s_rules(detection: JsonObject | None) -> None:
+    talk = talk_in("own-voice")
+    talk.configure(audio={"input": {"turn_detection": detection}})
+    status = talk.ask("one sentence that takes some time to say")["status"]
+    talk.wait(5.0)
+    assert status == ("completed" if detection is None else "cancelled")
+    assert len(talk.all("response.done")) == 1
+
+
+def test_dead_air() -> None:
+    talk = talk_in("dead-air")
+    start = talk.now
+    talk.type("how are you today my dear friend")
+    talk.send("response.create")
+    talk.until("response.done", 90.0)
+    assert talk.times[talk.kinds().index("response.output_audio.delta")] - start < 1.0
+    assert talk.now - start == pytest.approx(60.0, abs=1.0)
+    start = talk.now
+    talk.ask("how are you today my dear friend")
+    assert talk.now - start < 2.0
+
+
+async def test_forgotten() -> None:
+    server = MockServer()
+    find_scenario("forgotten").prepare(server.mock)
+    async with server:
+        async with connected(server) as client:
+            await client.ask("hello")
+            await client.type("again")
+            with pytest.raises(ConnectionClosedError):
+                await client.until("conversation.item.added")
+        async with connected(server) as client:
+            (session,) = server.mock.sessions()
+            assert session["items"] == []
+            assert said(await client.ask("again")) == "again"
 
 
 def test_unanswered_call() -> None:

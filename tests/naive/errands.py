@@ -143,6 +143,34 @@ async def noise(talker: Talker, mock: RealtimeMock) -> None:
     await see(right)
 
 
+async def echo(talker: Talker, mock: RealtimeMock) -> None:
+    """The model hears itself and answers itself; the next question is answered all the same."""
+    await talker.ask(COUNT)
+
+    async def at_rest() -> bool:
+        return bool(mock.answered("response.done")) and not any(each["active_response"] for each in mock.sessions())
+
+    await see(at_rest)
+    await talker.ask("where are you")
+
+    async def right() -> bool:
+        return (await _answers(talker))[-1:] == ["where are you"]
+
+    await see(right)
+
+
+async def recollection(talker: Talker, mock: RealtimeMock) -> None:
+    """What was said first is known when the second question is answered."""
+    await question(talker, mock)
+    await talker.ask("where are you")
+
+    async def right() -> bool:
+        known = any("how are you" in str(each["items"]) for each in mock.sessions())
+        return known and (await _answers(talker))[-1:] == ["where are you"]
+
+    await see(right)
+
+
 async def work(talker: Talker, mock: RealtimeMock) -> None:
     """Something to work out: the result is told, once."""
     await talker.ask("what is 6 times 7? ask the agent")

@@ -19,6 +19,8 @@ NOT_ABOUT_CLIENTS = frozenset(
         "slow-answer",
         "slow-start",
         "double-call",
+        "corrected-call",
+        "own-voice",
         "reordered",
         "sideband-404",
     }
