@@ -85,20 +85,7 @@ class MockModel:
         self._echo = Echo(self._ears) if settings.echo else None
         self._expires: float | None = None
         self._closed = False
-        items = ItemEvents(self._state)
-        self._handlers: dict[str, Callable[[JsonObject], Iterable[JsonObject]]] = {
-            "session.update": self._update_session,
-            "input_audio_buffer.append": self._append,
-            "input_audio_buffer.commit": self._ears.commit,
-            "input_audio_buffer.clear": self._ears.clear,
-            "conversation.item.create": items.create,
-            "conversation.item.retrieve": items.retrieve,
-            "conversation.item.delete": items.delete,
-            "conversation.item.truncate": items.truncate,
-            "response.create": self._answers.create,
-            "response.cancel": self._answers.cancel,
-            "output_audio_buffer.clear": self._clear_output,
-        }
+        self._handlers = self._handlers_with(ItemEvents(self._state))
 
     @property
     def deadline(self) -> float | None:
@@ -230,6 +217,22 @@ class MockModel:
         except Refused as refused:
             return effects + self._numbered([refused.event(None)])
         return effects + self._perform()
+
+    def _handlers_with(self, items: ItemEvents) -> dict[str, Callable[[JsonObject], Iterable[JsonObject]]]:
+        """What takes each client event."""
+        return {
+            "session.update": self._update_session,
+            "input_audio_buffer.append": self._append,
+            "input_audio_buffer.commit": self._ears.commit,
+            "input_audio_buffer.clear": self._ears.clear,
+            "conversation.item.create": items.create,
+            "conversation.item.retrieve": items.retrieve,
+            "conversation.item.delete": items.delete,
+            "conversation.item.truncate": items.truncate,
+            "response.create": self._answers.create,
+            "response.cancel": self._answers.cancel,
+            "output_audio_buffer.clear": self._clear_output,
+        }
 
     def _update_session(self, event: JsonObject) -> Iterator[JsonObject]:
         configuration, patch = self._state.configuration, event["session"]

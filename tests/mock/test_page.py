@@ -66,10 +66,11 @@ def free_port() -> int:
 
 def test_its_tests_pass(tmp_path: Path) -> None:
     page = read_page()
-    assert {"test_talk.py", "test_client.py", "test_scripts.py", "weather.yaml", "echo.py"} == set(page.files)
+    tests = {"test_talk.py", "test_client.py", "test_scripts.py", "test_library.py"}
+    assert {*tests, "weather.yaml", "echo.py", "library.yaml"} == set(page.files)
     page.write(tmp_path)
     out = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "."], tmp_path)
-    assert re.search(r"\b7 passed", out), out
+    assert re.search(r"\b8 passed", out), out
 
 
 def test_its_commands_run(tmp_path: Path) -> None:
@@ -119,4 +120,4 @@ def test_a_new_user_follows_it(tmp_path: Path, request: pytest.FixtureRequest) -
     page.write(folder)
     assert "1 passed" in run(["sh", "-ec", first], folder)
     run(["sh", "-ec", command.replace("8765", str(free_port()))], folder)
-    assert "7 passed" in run([str(folder / "mocked" / "bin" / "pytest")], folder)
+    assert "8 passed" in run([str(folder / "mocked" / "bin" / "pytest")], folder)

@@ -9,6 +9,7 @@ import pytest
 from realtime.mock.scenarios import SCENARIOS
 from tests.naive.table import ERRANDS, TALKERS, Run, perform_all, rows
 
+CLIENT = Path(__file__).resolve().parent / "client.py"
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "mock.md"
 NOT_ABOUT_CLIENTS = frozenset(
     {
@@ -40,6 +41,11 @@ EXPECTED |= {run: "fails" for run in EXPECTED if fails(run)}
 def test_every_scenario_has_an_errand() -> None:
     assert set(ERRANDS) == set(SCENARIOS)
     assert set(SCENARIOS) > NOT_ABOUT_CLIENTS
+
+
+def test_the_naive_client_is_about_thirty_lines() -> None:
+    code = CLIENT.read_text().partition("class ")[2].splitlines()
+    assert len([line for line in code if line.strip() and '"""' not in line]) <= 36
 
 
 def test_the_page_holds_the_table() -> None:
