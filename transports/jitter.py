@@ -1,8 +1,8 @@
 """A jitter buffer for ears that must not wait: what comes in order passes at once.
 
-Law: packets leave in order, each once. One that is missing is waited for ``WAIT_S``, counted from the arrival of the
-one behind it, and no longer; what comes after its turn is dropped and counted. A loss costs its own gap, never a
-lasting delay. Pure: time is an argument, and ``poll`` wants to be called every 20 ms or so.
+Law: packets leave in order, each once, and none waits longer than ``WAIT_S`` for one that is missing before it; what
+comes after its turn is dropped and counted. A loss costs its own gap, never a lasting delay. Pure: time is an argument,
+and ``poll`` wants to be called every 20 ms or so.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ class JitterBuffer:
     def __init__(self) -> None:
         self._next = 0
         self._begun = False
-        self._held: dict[int, tuple[bytes, int]] = {}
-        self._give_up_at = 0.0
+        self._held: dict[int, tuple[bytes, int, float]] = {}
         self.late = 0
         self.missing = 0
 
@@ -44,9 +43,7 @@ class JitterBuffer:
         if sequence < self._next or sequence in self._held:
             self.late += 1
             return []
-        if not self._held:
-            self._give_up_at = now + WAIT_S
-        self._held[sequence] = (payload, timestamp)
+        self._held[sequence] = (payload, timestamp, now)
         return self._release(now)
 
     def poll(self, *, now: float) -> list[Delivery]:
@@ -58,17 +55,14 @@ class JitterBuffer:
         while self._held:
             missing = 0
             if self._next not in self._held:
-                if now < self._give_up_at and len(self._held) < CAPACITY:
+                oldest = min(arrived for _, _, arrived in self._held.values())
+                if now < oldest + WAIT_S and len(self._held) < CAPACITY:
                     break
                 following = min(self._held)
                 missing = following - self._next
                 self.missing += missing
                 self._next = following
-            payload, timestamp = self._held.pop(self._next)
+            payload, timestamp, _ = self._held.pop(self._next)
             ready.append(Delivery(payload, timestamp, missing))
             self._next += 1
-            if missing:
-                # a second gap behind this one has had its share of waiting only since its own successor came;
-                # nobody noted when that was, so it gets a full turn
-                self._give_up_at = now + WAIT_S
         return ready

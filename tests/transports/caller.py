@@ -156,11 +156,12 @@ async def call(
     settings: PeerSettings = LOOPBACK,
     *,
     says: npt.NDArray[np.int16] | None = None,
+    track: MediaStreamTrack | None = None,
     edit: Callable[[str], str] = lambda offer: offer,
 ) -> AsyncIterator[Caller]:
     """A call that is connected with its data channel open; both sides are closed at the end."""
     connection = caller_connection()
-    connection.addTrack(Tongue(np.zeros(0, np.int16) if says is None else says))
+    connection.addTrack(track or Tongue(np.zeros(0, np.int16) if says is None else says))
     channel = connection.createDataChannel("oai-events")
     await connection.setLocalDescription(await connection.createOffer())
     offer = edit(connection.localDescription.sdp)

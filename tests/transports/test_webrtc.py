@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
+import asyncio
+import select
+import socket
+from dataclasses import replace
+from typing import Any
 
-from tests.transports.caller import RATE, call
+import numpy as np
+import pytest
+from aioice.stun import Message
+
+from tests.transports.caller import LOOPBACK, RATE, Ear, call
+from tests.transports.footprint import Footprint, resident_kib
+from tests.transports.offers import BROWSER, VIDEO, candidate, with_lines
 from tests.transports.tones import snr, tone
+from transports import aiortc_private
+from transports.errors import NegotiationFailed
+from transports.rtp import is_rtcp
+from transports.webrtc import AiortcPeer
 
 
 async def test_both_sides_hear_each_other_and_talk_by_the_data_channel() -> None:
@@ -28,3 +42,228 @@ async def test_both_sides_hear_each_other_and_talk_by_the_data_channel() -> None
     assert made.peer.stats().state == "closed"
     spoken = np.concatenate(made.heard)
     assert np.abs(spoken).max() > 5000
+
+
+async def test_a_reply_hung_up_on_by_the_other_side_ends_at_once() -> None:
+    async with call() as made:
+        assert made.peer.play(tone(440, 60.0, 24_000).tobytes(), "item_1")
+        await made.connection.close()
+        await made.ear.until(lambda: bool(made.ear.reasons))
+        assert made.ear.reasons == ["hangup"]
+        assert not made.peer.play(b"\0\0", "item_1")
+        assert not made.peer.send("x")
+    assert made.ear.reasons == ["hangup"]
+    assert made.ear.tags == []
+
+
+async def test_a_flush_is_at_once_and_the_position_tells_what_went() -> None:
+    async with call() as made:
+        made.peer.play(tone(440, 30.0, 24_000).tobytes(), "item_1")
+        made.peer.play(tone(440, 0.1, 24_000).tobytes(), "item_2")
+        await made.until(lambda: len(made.heard) > 20)
+        made.peer.flush("item_1")
+        await made.ear.until(lambda: made.ear.tags == ["item_2"])
+        assert made.peer.position() == ("item_2", 100)
+        assert made.peer.stats().playout_delay_ms == 0
+        made.peer.play(tone(440, 30.0, 24_000).tobytes(), "item_3")
+        made.peer.flush()
+        assert made.peer.stats().playout_delay_ms == 0
+        assert made.peer.position() == ("item_2", 100)
+
+
+async def test_a_full_buffer_takes_nothing() -> None:
+    async with call(replace(LOOPBACK, play_buffer_s=1.0)) as made:
+        assert made.peer.play(bytes(47_000), "item_1")
+        assert not made.peer.play(bytes(4000), "item_1")
+        made.peer.flush()
+        assert made.peer.play(bytes(4000), "item_1")
+
+
+async def test_the_data_channel_is_bounded() -> None:
+    async with call() as made:
+        assert not made.peer.send("x" * 2_000_000)
+        sent = 0
+        while made.peer.send("x" * 60_000):
+            sent += 1
+            assert sent < 100
+        assert 10 <= sent <= 18
+        await made.until(lambda: len(made.texts) == sent)
+        assert made.peer.send("y")
+
+
+async def test_a_browser_that_vanishes_is_noticed() -> None:
+    async with call(replace(LOOPBACK, silence_s=0.5)) as made:
+        assert made.connection.sctp is not None
+        for endpoint in made.connection.sctp.transport.transport._connection._protocols:
+            endpoint.transport.close()
+        await made.ear.until(lambda: bool(made.ear.reasons))
+        assert made.ear.reasons == ["silence"]
+
+
+async def test_a_caller_that_never_connects_is_given_up() -> None:
+    peer, ear = AiortcPeer(replace(LOOPBACK, connect_s=0.2)), Ear()
+    await peer.answer(BROWSER, ear)
+    await peer.run()
+    assert ear.reasons == ["connect_timeout"]
+    assert peer.stats().state == "closed"
+
+
+async def test_a_peer_that_is_closed_before_it_ran_is_freed() -> None:
+    peer, ear = AiortcPeer(LOOPBACK), Ear()
+    await peer.answer(BROWSER, ear)
+    await peer.close()
+    await peer.close()
+    await peer.run()
+    assert ear.reasons == ["closed"]
+    with pytest.raises(NegotiationFailed):
+        await peer.answer(BROWSER, ear)
+
+
+async def test_a_cancelled_run_ends_the_call() -> None:
+    peer, ear = AiortcPeer(LOOPBACK), Ear()
+    await peer.answer(BROWSER, ear)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(peer.run())
+        await asyncio.sleep(0)
+        running.cancel()
+    assert ear.reasons == ["closed"]
+
+
+async def test_a_refused_offer_leaves_nothing_open_and_calls_nobody() -> None:
+    peer, ear = AiortcPeer(LOOPBACK), Ear()
+    with pytest.raises(NegotiationFailed):
+        await peer.answer(BROWSER.replace("opus", "speex"), ear)
+    await peer.close()
+    assert ear.reasons == []
+
+
+async def test_candidates_may_come_later() -> None:
+    kept: list[str] = []
+
+    def without(offer: str) -> str:
+        kept.extend(line for line in offer.splitlines() if line.startswith("a=candidate"))
+        return "".join(f"{line}\r\n" for line in offer.splitlines() if "candidate" not in line)
+
+    async with call(edit=without) as made:
+        assert made.peer.stats().ice_state == "completed"
+        await made.peer.add_candidates("\r\n".join(kept) + "\r\n")
+        with pytest.raises(NegotiationFailed) as refused:
+            await made.peer.add_candidates("a=ice-ufrag:other\r\na=ice-pwd:" + "x" * 24 + "\r\n")
+        assert refused.value.restart
+        await made.peer.add_candidates(candidate("127.0.0.1", 9) * 60)
+        with pytest.raises(NegotiationFailed, match="more than"):
+            await made.peer.add_candidates(candidate("127.0.0.1", 9) * 60)
+    with pytest.raises(NegotiationFailed, match="over"):
+        await made.peer.add_candidates("")
+
+
+async def test_ports_keep_to_their_range_and_the_public_address_is_announced() -> None:
+    settings = replace(LOOPBACK, udp_ports=(47_200, 47_260), public_ip="203.0.113.9")
+    peer, ear = AiortcPeer(settings), Ear()
+    answer = await peer.answer(BROWSER, ear)
+    await peer.close()
+    lines = [line.split() for line in answer.splitlines() if line.startswith("a=candidate")]
+    assert lines
+    assert all(47_200 <= int(words[5]) <= 47_260 for words in lines)
+    assert {words[4] for words in lines} <= {"203.0.113.9", "127.0.0.1"}
+
+
+async def test_a_range_that_is_taken_is_a_clear_error() -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        taken.bind(("::", 0))
+        port = taken.getsockname()[1]
+        peer = AiortcPeer(replace(LOOPBACK, udp_ports=(port, port)))
+        with pytest.raises(NegotiationFailed, match="no UDP port"):
+            await peer.answer(BROWSER, Ear())
+
+
+async def test_the_answer_says_what_browsers_need() -> None:
+    peer, ear = AiortcPeer(LOOPBACK), Ear()
+    answer = await peer.answer(BROWSER.replace("m=application", VIDEO + "m=application"), ear)
+    await peer.close()
+    assert "a=fmtp:111 minptime=10;useinbandfec=1;stereo=0;maxaveragebitrate=64000\r\n" in answer
+    assert "a=group:BUNDLE 0 1\r\n" in answer
+    assert "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n" in answer
+    assert "a=setup:active\r\n" in answer
+    assert " 127.0.0.1 " in answer
+    assert [line[:3] for line in answer.splitlines() if line.startswith("m=")] == ["m=a", "m=v", "m=a"]
+
+
+async def test_no_packet_goes_to_private_candidates_where_the_rule_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """60 offers, each naming a socket of ours on a private address; nothing may reach it."""
+    sent: list[tuple[str, int]] = []
+    plain = aiortc_private._Endpoint.send_stun
+
+    def counted(endpoint: aiortc_private._Endpoint, message: Message, addr: tuple[str, int]) -> None:
+        sent.append(addr)
+        plain(endpoint, message, addr)
+
+    monkeypatch.setattr(aiortc_private._Endpoint, "send_stun", counted)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target:
+        target.bind(("127.0.0.1", 0))
+        target.setblocking(False)
+        port = target.getsockname()[1]
+        offer = with_lines(candidate("127.0.0.1", port) + candidate("::ffff:127.0.0.1", port))
+        settings = replace(LOOPBACK, connect_s=0.3)
+        for rule in (True, False):
+            peers = [AiortcPeer(replace(settings, private_candidates=rule)) for _ in range(60 if not rule else 1)]
+            async with asyncio.TaskGroup() as group:
+                for peer in peers:
+                    await peer.answer(offer, Ear())
+                    group.create_task(peer.run())
+                    await peer.add_candidates(candidate("127.0.0.1", port))
+            if rule:
+                assert target.recv(2000)
+                assert sent
+                sent.clear()
+                while select.select([target], [], [], 0)[0]:
+                    target.recv(2000)
+        assert sent == []
+        assert not select.select([target], [], [], 0)[0]
+
+
+async def test_lost_packets_leave_no_lasting_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every twentieth datagram of media is dropped where it arrives."""
+    counted = [0]
+    plain = aiortc_private._Endpoint.datagram_received
+
+    def lossy(endpoint: aiortc_private._Endpoint, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        if isinstance(data, bytes) and data[0] in range(128, 192) and not is_rtcp(data):
+            counted[0] += 1
+            if counted[0] % 20 == 10:
+                return
+        plain(endpoint, data, addr)
+
+    monkeypatch.setattr(aiortc_private._Endpoint, "datagram_received", lossy)
+    async with call(says=tone(1000, 5.0, RATE)) as made:
+        await made.ear.until(lambda: made.ear.frames >= 130)
+        stats = made.peer.stats()
+        # whatever was sent has been heard, but for what may still be waited for
+        assert made.ear.frames >= stats.packets_received + stats.packets_lost - 4
+        assert stats.packets_lost >= 5
+        assert 100 <= stats.concealed_ms <= (stats.packets_lost + 1) * 20
+
+
+async def connect_talk_close(times: int) -> None:
+    for _ in range(times):
+        async with call(says=tone(300, 0.5, RATE)) as made:
+            made.peer.play(tone(500, 0.2, 24_000).tobytes(), "item")
+            await made.ear.until(lambda: made.ear.tags == ["item"] and made.ear.frames >= 10)
+
+
+async def test_calls_come_and_go_and_leave_nothing() -> None:
+    await connect_talk_close(1)
+    before = Footprint.taken()
+    await connect_talk_close(10)
+    assert await Footprint.settled(before) == before
+
+
+@pytest.mark.long
+async def test_two_hundred_calls_leave_no_memory_either() -> None:
+    await connect_talk_close(20)
+    before, begin = Footprint.taken(), resident_kib()
+    await connect_talk_close(200)
+    assert await Footprint.settled(before) == before
+    # aiortc's own side of the calls is in this process too
+    assert resident_kib() - begin < 200 * 100

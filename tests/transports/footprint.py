@@ -1,0 +1,50 @@
+"""What a process holds: tasks, sockets, threads, peers; and its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from transports.webrtc import AiortcPeer
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Counts of this moment."""
+
+    tasks: int
+    sockets: int
+    threads: int
+    peers: int
+
+    @classmethod
+    def taken(cls) -> Footprint:
+        """Now, after what is unreachable was collected."""
+        gc.collect()
+        descriptors = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        targets = [os.readlink(path) for path in descriptors if path.is_symlink()]
+        return cls(
+            tasks=len(asyncio.all_tasks()),
+            sockets=sum(target.startswith("socket:") for target in targets),
+            threads=sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
+            peers=sum(isinstance(one, AiortcPeer) for one in gc.get_objects()),
+        )
+
+    @classmethod
+    async def settled(cls, expected: Footprint) -> Footprint:
+        """As soon as it is the expected one; the last one after a while. Libraries close by callbacks."""
+        for _ in range(100):
+            if (seen := cls.taken()) == expected:
+                break
+            await asyncio.sleep(0.05)
+        return seen
+
+
+def resident_kib() -> int:
+    """Resident memory of this process."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024

@@ -1,0 +1,73 @@
+"""Offers as text: what a browser sends, and pieces to spoil it with."""
+
+from __future__ import annotations
+
+UFRAG = "yG3p"
+PASSWORD = "e5Wy1Ry0x2W5l3mQfZ3mYc7a"
+FINGERPRINT = ":".join(["5A"] * 32)
+
+BROWSER = f"""v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1
+a=extmap-allow-mixed
+a=msid-semantic: WMS stream
+m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=ice-ufrag:{UFRAG}
+a=ice-pwd:{PASSWORD}
+a=ice-options:trickle
+a=fingerprint:sha-256 {FINGERPRINT}
+a=setup:actpass
+a=mid:0
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+a=sendrecv
+a=msid:stream track
+a=rtcp-mux
+a=rtcp-rsize
+a=rtpmap:111 opus/48000/2
+a=rtcp-fb:111 transport-cc
+a=fmtp:111 minptime=10;useinbandfec=1
+a=rtpmap:63 red/48000/2
+a=fmtp:63 111/111
+a=rtpmap:9 G722/8000
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:13 CN/8000
+a=rtpmap:110 telephone-event/48000
+a=rtpmap:126 telephone-event/8000
+a=ssrc:2231627014 cname:4TOk42mSjXCkVIa6
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=ice-ufrag:{UFRAG}
+a=ice-pwd:{PASSWORD}
+a=ice-options:trickle
+a=fingerprint:sha-256 {FINGERPRINT}
+a=setup:actpass
+a=mid:1
+a=sctp-port:5000
+a=max-message-size:262144
+""".replace("\n", "\r\n")
+
+VIDEO = f"""m=video 9 UDP/TLS/RTP/SAVPF 96
+c=IN IP4 0.0.0.0
+a=ice-ufrag:{UFRAG}
+a=ice-pwd:{PASSWORD}
+a=fingerprint:sha-256 {FINGERPRINT}
+a=setup:actpass
+a=mid:2
+a=rtcp-mux
+a=rtpmap:96 VP8/90000
+""".replace("\n", "\r\n")
+
+
+def candidate(host: str, port: int | str = 50_000, *, transport: str = "udp", kind: str = "host") -> str:
+    """A line of a candidate."""
+    return f"a=candidate:1 1 {transport} 2122260223 {host} {port} typ {kind}\r\n"
+
+
+def with_lines(lines: str, offer: str = BROWSER) -> str:
+    """The offer with these lines in its audio section."""
+    return offer.replace("a=rtcp-rsize\r\n", "a=rtcp-rsize\r\n" + lines)
