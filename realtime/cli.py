@@ -16,6 +16,7 @@ COMMANDS = {
     "mock": "run a mock of the Realtime API, to test clients against",
     "call": "talk through a running gateway, from the terminal",
     "threads": "list threads, or show one",
+    "tail": "follow a thread of a running gateway",
     "doctor": "check configuration, store, upstream, packages, media and speech",
     "migrate": "bring the store's schema up to date",
 }

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from realtime.commands.door import Door, add_door_flags, door_from
 from realtime.commands.process import run_until_signal
 from realtime.commands.reporter import JsonLines, Reporter, Screen
 from realtime.commands.rpc_client import CallRefused, RpcClient
@@ -19,9 +19,7 @@ from realtime.commands.usage import CommandParser, seconds
 from realtime.errors import ConfigurationError
 from realtime.protocol.json import JsonObject
 from transports.errors import ConnectFailed, LinkClosed
-from transports.websocket import connect
 
-CONNECT_S = 5.0
 HEARD_S = 0.3
 """How long the word that the person has stopped may take after the last sound."""
 SILENCE_S = 3.0
@@ -38,8 +36,7 @@ INTERRUPTED = "interrupted"
 class Plan:
     """What is to be said, and where."""
 
-    url: str
-    headers: dict[str, str]
+    door: Door
     thread_id: str | None
     modality: str
     texts: tuple[str, ...]
@@ -56,14 +53,13 @@ def parser() -> argparse.ArgumentParser:
         "when no response is active or wanted, no hand-off is open and nothing is left to play, or at the timeout.",
         epilog="Exit status: 0 an answer came; 1 none came, or a signal cut the talk short; 2 wrong usage.",
     )
-    parser.add_argument("--url", default="ws://127.0.0.1:8080", help="the gateway (default: %(default)s)")
+    add_door_flags(parser)
     parser.add_argument("--thread", metavar="ID", help="go on in this thread (default: a new one)")
     parser.add_argument("--text", action="append", default=[], metavar="T", help="say this in writing; repeatable")
     parser.add_argument("--wav", type=Path, metavar="IN.wav", help="say this aloud: 16-bit PCM, any rate")
     parser.add_argument("--out", type=Path, metavar="OUT.wav", help="keep the answer's audio: 24 kHz, mono")
     parser.add_argument("--modality", choices=("audio", "text"), default="audio", help="how to be answered")
     parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="end after so long (60)")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="bearer token, where the gateway wants one")
     parser.add_argument("--json", action="store_true", help="JSON lines only, for programs")
     return parser
 
@@ -114,9 +110,9 @@ class Caller:
     async def _connected(self, stop: asyncio.Event) -> str:
         """Hold the talk over a connection; returns why it ended."""
         try:
-            link = await connect(self._plan.url, headers=self._plan.headers, connect_timeout=CONNECT_S)
+            link = await self._plan.door.open()
         except ConnectFailed as error:
-            return self._failed(*_why_not_connected(self._plan, error))
+            return self._failed(*self._plan.door.refusal(error))
         client = RpcClient(link, self._talk.notified)
         async with asyncio.TaskGroup() as group:
             talk = group.create_task(self._hold(client))
@@ -250,25 +246,6 @@ class Caller:
         return code
 
 
-def _why_not_connected(plan: Plan, error: ConnectFailed) -> tuple[str, str]:
-    """Code and message for a gateway that did not let us in."""
-    match error.status:
-        case None:
-            return "connect_failed", f"{plan.url}: {error}; is the gateway running?"
-        case 401 if plan.headers:
-            return "unauthorized", f"{plan.url}: the gateway does not know the token of --token-file"
-        case 401:
-            return "unauthorized", f"{plan.url}: the gateway wants a token: give it with --token-file FILE"
-        case 403:
-            token = "the token of --token-file" if plan.headers else "a token (--token-file FILE)"
-            return "forbidden", f"{plan.url}: refused (403): {token} or another host name in --url is wanted"
-        case 503:
-            return "overloaded", f"{plan.url}: the gateway takes no more connections now (503)"
-        case status:
-            doors = "the gateway's door is / or /v1/rpc"
-            return "connect_failed", f"{plan.url}: this address is no door of a gateway (status {status}); {doors}"
-
-
 def _plan(arguments: argparse.Namespace) -> Plan:
     """Checks all that can be checked before the talk; raises ``ConfigurationError``."""
     if not arguments.text and arguments.wav is None:
@@ -280,8 +257,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     if arguments.out is not None:
         check_writable(arguments.out)
     return Plan(
-        url=_websocket_address(arguments.url),
-        headers=_credentials(arguments.token_file),
+        door=door_from(arguments),
         thread_id=arguments.thread,
         modality=arguments.modality,
         texts=tuple(arguments.text),
@@ -289,23 +265,3 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         out=arguments.out,
         timeout_s=arguments.timeout,
     )
-
-
-def _websocket_address(url: str) -> str:
-    parts = urlsplit(url)
-    scheme = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}.get(parts.scheme)
-    if scheme is None or not parts.hostname:
-        raise ConfigurationError(f"--url: not a ws, wss, http or https address: {url}", setting="--url")
-    return parts._replace(scheme=scheme, path=parts.path or "/").geturl()
-
-
-def _credentials(token_file: Path | None) -> dict[str, str]:
-    if token_file is None:
-        return {}
-    try:
-        lines = token_file.read_text().split()
-    except (OSError, UnicodeDecodeError):
-        lines = []
-    if not lines:
-        raise ConfigurationError(f"--token-file: no token can be read from {token_file}", setting="--token-file")
-    return {"Authorization": f"Bearer {lines[0]}"}

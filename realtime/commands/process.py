@@ -33,10 +33,10 @@ def run_until_signal(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
             raise _foreseen(group) or group from None
 
 
-def _foreseen(group: BaseExceptionGroup[BaseException]) -> GatewayError | None:
-    """The first error of ours among those that ended a group of tasks."""
+def _foreseen(group: BaseExceptionGroup[BaseException]) -> GatewayError | BrokenPipeError | None:
+    """The first error of ours, or of a reader of our output that left, among those that ended a group of tasks."""
     for error in group.exceptions:
-        if isinstance(error, GatewayError):
+        if isinstance(error, (GatewayError, BrokenPipeError)):
             return error
         if isinstance(error, BaseExceptionGroup) and (inner := _foreseen(error)) is not None:
             return inner

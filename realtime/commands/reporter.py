@@ -106,19 +106,17 @@ class Screen:
             case "assistant":
                 self._finish("voice", fields)
             case "handoff":
-                self._add("agent", self._hand_off(fields))
+                self.tell("agent", self._hand_off(fields))
             case "error":
-                self._add("error", f"{fields['message']} ({fields['code']})")
+                self.tell("error", f"{fields['message']} ({fields['code']})")
             case "end":
-                for line in self._lines:
-                    line.text += "" if line.done else " …"
-                    line.done = True
-                self._add("end", _summary(fields))
+                self.settle()
+                self.tell("end", _summary(fields))
 
     def typed(self, text: str) -> None:
         """Shown at once: nothing is to be waited for."""
         self._typed.append(text)
-        self._add("you", text)
+        self.tell("you", text)
 
     def began(self, kind: str, item_id: str) -> None:
         """Keep the place of what is being said; the voice takes its own with its first word."""
@@ -138,7 +136,14 @@ class Screen:
 
     def remark(self, text: str) -> None:
         """A line without a speaker."""
-        self._add("", text)
+        self.tell("", text)
+
+    def settle(self) -> None:
+        """Nothing more comes of what has begun: show it as it is."""
+        for line in self._lines:
+            line.text += "" if line.done else " …"
+            line.done = True
+        self._advance()
 
     def _heard(self, fields: JsonObject) -> None:
         if fields["text"] in self._typed:
@@ -171,7 +176,8 @@ class Screen:
     def _line(self, item_id: str) -> _Line | None:
         return next((line for line in self._lines if line.item_id == item_id), None)
 
-    def _add(self, who: str, text: str) -> None:
+    def tell(self, who: str, text: str) -> None:
+        """A whole line, after those that have begun."""
         self._lines.append(_Line(who, self._clock(), _plain(text)))
         self._advance()
 

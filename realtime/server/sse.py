@@ -105,8 +105,9 @@ def _event(message: Outgoing) -> str:
 
 def _position(request: web.Request) -> app.ThreadResumeParams:
     """``Last-Event-ID``, or for the first connection ``?after=``; from the head without either."""
+    field = "Last-Event-ID" if "Last-Event-ID" in request.headers else "after"
     last = request.headers.get("Last-Event-ID", request.query.get("after"))
     if last is not None and not (last.isascii() and last.isdigit() and len(last) < 16):
-        raise InvalidRequest("Invalid request: invalid value: Last-Event-ID must be a number", field="Last-Event-ID")
+        raise InvalidRequest(f"Invalid request: {field} must be an event's id: a whole number, 0 or more", field=field)
     params = parse_params(app.ThreadResumeParams, dict(request.match_info))
     return params if last is None else params.model_copy(update={"after_seq": int(last)})

@@ -128,7 +128,9 @@ async def test_a_position_that_is_none_is_refused(doors: Doors, last: str) -> No
     url = f"{doors.address}/v1/threads/{doors.threads.make()}/events"
     async with doors.http.get(url, headers={"Last-Event-ID": last}) as response:
         assert response.status == 422
-        assert (await response.json())["error"]["field"] == "Last-Event-ID"
+        error = (await response.json())["error"]
+        assert error["field"] == "Last-Event-ID"
+        assert error["message"] == "Invalid request: Last-Event-ID must be an event's id: a whole number, 0 or more"
 
 
 async def test_refusals_before_the_stream_are_plain_answers(doors: Doors) -> None:
