@@ -208,8 +208,8 @@ class Timers:
         if not self._timers:
             return _NONE if _CHANGE_ALONE.match(wish) else None
         if not times:
-            vague = re.fullmatch(r"(?:make it |a (?:bit|little) )*(?:longer|shorter|more time|less time)", wish)
-            return "By how much shall I change the timer?" if vague else None
+            vague = re.fullmatch(r"(?:make it |a (?:bit|little) )*(longer|shorter)", wish)
+            return f"By how much shall I make the timer {vague[1]}?" if vague else None
         if _SET.search(wish) and not _EXISTING.search(wish):
             return None
         timer = self._meant(wish, times[:-1])

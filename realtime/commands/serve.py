@@ -48,11 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
     return run_until_signal(lambda stop: _serve(settings, stop))
 
 
+def _speaking_of_progress(settings: Settings) -> Settings:
+    """Unless it was set otherwise: the embedded voice says at once what the agent says on its way."""
+    if "speak_progress" in settings.session.model_fields_set:
+        return settings
+    session = settings.session.model_copy(update={"speak_progress": True})
+    return settings.model_copy(update={"session": session})
+
+
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as stack:
         stack.enter_context(only_gateway(settings))
         connect = None
         if settings.upstream.embedded:
+            settings = _speaking_of_progress(settings)
             connect = await stack.enter_async_context(embedded_model(load_script("assistant")))
         gateway = Gateway(settings, connect)
         with named(settings):

@@ -1,100 +1,171 @@
-"""The voice that people talk to when there is no key: a small conversation of its own, and a hand for handing over."""
+"""The voice that people talk to when there is no key: a small conversation of its own, and a hand for handing over.
+
+Law: it never pretends. What it has not understood it asks back; what the agent can do it hands over, in the
+person's own words; of tools and prompts it says nothing, only what they are to tell.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from realtime.mock import errands, wording
 from realtime.mock.magic import AGENT_TOOL, SILENT_TOOL, answer, ask_agent
 from realtime.mock.reply import Context, Line, Reply, call, say
 
-_Answer = Callable[[Context, str], Reply]
-
-
-def _rule(pattern: str, respond: _Answer) -> tuple[re.Pattern[str], _Answer]:
-    return re.compile(pattern, re.IGNORECASE), respond
-
-
-def _sentence(text: str) -> _Answer:
-    return lambda context, words: say(text)
-
-
-def _hand_over(context: Context, words: str) -> Reply:
-    if AGENT_TOOL in context.tools:
-        return ask_agent(words)
-    return say("I would need my agent for that, and there is none here.")
-
-
-def _be_silent(context: Context, words: str) -> Reply:
-    del words
-    return call(SILENT_TOOL, "{}") if SILENT_TOOL in context.tools else say("All right.")
-
-
-def _abilities(context: Context, words: str) -> Reply:
-    del words
-    if AGENT_TOOL not in context.tools:
-        return say("I can chat a little and repeat things. Just talk to me.")
-    return say(
-        "I can chat a little. For the time and date, sums, unit conversion, timers, and things to remember, "
-        "I ask my agent."
-    )
-
-
-def _repeat(context: Context, words: str) -> Reply:
-    del context
-    wanted = re.split(r"\b(?:say|repeat(?: after me)?)\b[\s:,]*", words, maxsplit=1, flags=re.IGNORECASE)[-1]
-    return say(wanted.strip() or "What shall I say?")
-
-
-_WORK = "|".join(
-    (
-        r"\bwhat(?:'s| is)? (?:the )?(?:time|date|day)\b",
-        r"\b(?:time is it|current time|today'?s date|what day|which day|what year|what month)\b",
-        r"\d\s*(?:[-+*/^x×÷%]|plus|minus|times|divided by|over|to the power of)\s*\(?\s*-?\d",
-        r"\b(?:calculate|compute|square root|percent of|how much is|sum of|convert)\b",
-        r"\bhow many \w+ (?:are |is )?(?:there )?in\b",
-        r"\d\s*[a-z°]+ (?:in|to|into) [a-z°]+",
-        r"\b(?:remember|recall|forget|remind)\b",
-        r"\bwhat (?:did|have) (?:i|you) (?:tell|told|remember)",
-        r"\b(?:timer|alarm|countdown)\b",
-        r"\b(?:wait|count down)\b.*\b(?:second|minute|hour)s?\b",
-        r"\b(?:look up|search|find out|research|write|summari[sz]e|translate|plan|book|order|check|fix|build|run)\b",
-    )
+_INTERNAL = re.compile(r"\[BACKEND\]|background[ _]agent|\bthe person\b|\bthis call\b", re.IGNORECASE)
+_REASON = re.compile(r"\breason\b[^:]*:\s*(.+?)[.\s]*$", re.IGNORECASE | re.DOTALL)
+# What the words of a tool output that are meant for the model alone come to, for the person.
+_OUTCOMES = (
+    (re.compile(r"\bno request|nothing was handed", re.IGNORECASE), wording.NO_REQUEST, True),
+    (re.compile(r"\bcancel", re.IGNORECASE), wording.CANCELLED, True),
+    (re.compile(r"\bcould not|\bcannot|\bfailed|\bunable", re.IGNORECASE), wording.FAILED, True),
+    (re.compile(r"\balready|\brunning|\bpassed on|\bcorrection", re.IGNORECASE), wording.WORKING, False),
+    (re.compile(""), wording.DONE, False),
 )
-
-_RULES = (
-    _rule(r"\b(?:be|stay|keep) (?:quiet|silent)\b|\bhush\b|\bsay nothing\b|\bdon'?t (?:answer|reply)\b", _be_silent),
-    _rule(r"\bwhat can you do\b|\bwhat do you do\b|\bwho are you\b|^\s*help\W*$", _abilities),
-    _rule(r"^\W*(?:please )?(?:say|repeat)\b", _repeat),
-    _rule(_WORK, _hand_over),
-    _rule(r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening)|greetings)\b", _sentence("Hello! How can I help?")),
-    _rule(r"\bhow are you\b", _sentence("I am fine, thank you. And you?")),
-    _rule(r"\b(?:thanks|thank you)\b", _sentence("You are welcome.")),
-    _rule(r"\b(?:bye|goodbye|good night|see you)\b", _sentence("Goodbye!")),
-    _rule(r"^\W*(?:yes|ok|okay|sure|fine|good|great|right|all right)\W*$", _sentence("Good. What else?")),
-    _rule(r"^\W*(?:no|nothing|never mind)\b", _sentence("All right.")),
-    _rule(r"\bcan you hear me\b", _sentence("Yes, I can hear you.")),
-)
+_MEANT = re.compile(r"Did you mean: (.+)\?$")
+_FOR_HOW_LONG = re.compile(r"\bFor how long shall I set the timer\?$")
+_BY_HOW_MUCH = re.compile(r"\bBy how much shall I make the timer (longer|shorter)\?$")
+_INTO_WHICH_UNIT = re.compile(r"\bInto which unit shall I convert (.+)\?$")
+_WHICH_PLACE = re.compile(r"\bI do not know the time zone of [^.]+\. Did you mean ([^?]+)\?$")
 
 
 class AssistantScript:
     """Greets, says what it can do, hands real work to the agent, and asks back when it did not understand."""
 
     def reply(self, context: Context) -> Reply:
-        """The answer by the first rule that fits."""
+        """The answer by the first rule that fits; nothing where nothing has come since work was handed over."""
+        message = context.message
+        stale = message is not None and not message.fresh and not context.news
+        if stale and context.forced is None and _working(context):
+            return Reply()
         return answer(context, tell=_tell, talk=_talk)
 
 
 def _tell(news: Sequence[Line]) -> str:
-    """The agent's own words where there are any; else what tools returned."""
-    spoken = [line.words for line in news if line.backend] or [line.words for line in news]
-    return " ".join(words for words in spoken if words)
+    """The agent's own words where there are any; else what tools returned, never words that are meant for the model."""
+    spoken = [line.words for line in news if line.backend and line.words]
+    for line in news:
+        if line.kind == "output" and line.name != SILENT_TOOL and (told := _outcome(line, heard=bool(spoken))):
+            spoken.append(told)
+    return " ".join(spoken)
+
+
+def _outcome(line: Line, *, heard: bool) -> str:
+    """What an output adds to the agent's words; ``heard``: there are some."""
+    if line.name != AGENT_TOOL:
+        return line.words
+    if not _INTERNAL.search(line.words):
+        return "" if heard else line.words
+    told, always = next((told, always) for pattern, told, always in _OUTCOMES if pattern.search(line.words))
+    reason = _REASON.search(line.words)
+    if told == wording.FAILED and reason:
+        told = wording.FAILED_BECAUSE.format(reason=reason[1])
+    return told if always or not heard else ""
 
 
 def _talk(context: Context, words: str) -> Reply:
-    if not words:
-        return say("Hello! How can I help?")
-    for pattern, respond in _RULES:
-        if pattern.search(words):
-            return respond(context, words)
-    return say("I did not understand that. Could you say it in other words?")
+    words = words.replace("\u2019", "'").strip()
+    if context.message is None:
+        return say(wording.HELLO)
+    plain = re.sub(r"[,;:]", "", words)
+    if wording.FILLER.match(words) or wording.SILENCE.search(plain) or wording.NOT_ADDRESSED.search(plain):
+        return _silent(context)
+    matter = wording.BEFORE.sub("", words)
+    return (
+        _answered_back(context, words)
+        or _steered(context, words, matter)
+        or _spoken_of_itself(context, words)
+        or _small_talk(words)
+        or _small_talk(matter)
+        or _handed_over(context, words, matter)
+        or _asked_back(context, words)
+    )
+
+
+def _answered_back(context: Context, words: str) -> Reply | None:
+    """The answer to a question that was asked last, by the voice or for the agent."""
+    asked = _last_said(context)
+    guessed = _MEANT.search(asked)
+    place = _WHICH_PLACE.search(asked)
+    if (guessed or place) and wording.YES.match(words):
+        return _hand_over(context, guessed[1] if guessed else f"what time is it in {place[1] if place else ''}")
+    if guessed and wording.NO.match(words) and not errands.is_errand(words):
+        return say(wording.SAY_AGAIN)
+    length = errands.length_of_time(words)
+    if length and _FOR_HOW_LONG.search(asked):
+        return _hand_over(context, f"set a timer for {length}")
+    if length and (found := _BY_HOW_MUCH.search(asked)):
+        return _hand_over(context, f"{'add' if found[1] == 'longer' else 'take off'} {length}")
+    if (found := _INTO_WHICH_UNIT.search(asked)) and len(words.split()) <= 3 and not wording.NO.match(words):
+        unit = re.sub(r"^(?:in|into|to) ", "", words.strip(" .!?"), flags=re.IGNORECASE)
+        return _hand_over(context, f"convert {found[1]} to {unit}")
+    return None
+
+
+def _steered(context: Context, words: str, matter: str) -> Reply | None:
+    """While the agent works, what changes, asks for or ends the work is the agent's."""
+    steering = _working(context) and (errands.steers(words) or errands.steers(matter))
+    return _hand_over(context, words) if steering else None
+
+
+def _spoken_of_itself(context: Context, words: str) -> Reply | None:
+    """What can be answered from the talk itself."""
+    if wording.WHAT_CAN_YOU_DO.search(words):
+        return say(wording.ABILITIES if AGENT_TOOL in context.tools else wording.ABILITIES_ALONE)
+    if wording.AGAIN.match(words.replace(",", "")):
+        return say(_last_said(context) or wording.NOTHING_SAID)
+    if wording.WHAT_DID_I_SAY.search(words):
+        before = _heard(context)[1:2]
+        return say(wording.YOU_SAID.format(words=before[0]) if before else wording.NOTHING_HEARD)
+    if found := wording.MY_NAME.match(words):
+        return say(wording.NICE_TO_MEET_YOU.format(name=found[1].title()))
+    if wording.WHATS_MY_NAME.search(words):
+        names = [found[1] for line in _heard(context) if (found := wording.MY_NAME.match(line))]
+        return say(wording.YOUR_NAME.format(name=names[0].title())) if names else None
+    if found := wording.SAY.match(words):
+        return say(found[1].strip() or wording.WHAT_TO_SAY)
+    return None
+
+
+def _small_talk(words: str) -> Reply | None:
+    plain = re.sub(r"[,;:]", "", words)
+    return next((say(told) for pattern, told in wording.SMALL_TALK if pattern.match(plain)), None)
+
+
+def _handed_over(context: Context, words: str, matter: str) -> Reply | None:
+    return _hand_over(context, words) if errands.is_errand(words) or errands.is_errand(matter) else None
+
+
+def _asked_back(context: Context, words: str) -> Reply:
+    wish = errands.guess(words)
+    if wish is not None and AGENT_TOOL in context.tools:
+        return say(wording.DID_YOU_MEAN.format(wish=wish))
+    if errands.has_numbers(words):
+        return say(wording.NUMBERS_ONLY)
+    again = _last_said(context) == wording.NOT_UNDERSTOOD
+    return say(wording.STILL_NOT_UNDERSTOOD if again and AGENT_TOOL in context.tools else wording.NOT_UNDERSTOOD)
+
+
+def _hand_over(context: Context, words: str) -> Reply:
+    return ask_agent(words) if AGENT_TOOL in context.tools else say(wording.NO_AGENT)
+
+
+def _silent(context: Context) -> Reply:
+    return call(SILENT_TOOL, "{}") if SILENT_TOOL in context.tools else say(wording.ALL_RIGHT)
+
+
+def _working(context: Context) -> bool:
+    """True while a hand-off has no output: one that steers has its own at once."""
+    kinds = [line.kind for line in context.lines if line.name == AGENT_TOOL]
+    return kinds.count("call") > kinds.count("output")
+
+
+def _last_said(context: Context) -> str:
+    """The voice's own last words."""
+    return next((line.words for line in reversed(context.lines) if line.kind == "assistant" and line.words), "")
+
+
+def _heard(context: Context) -> list[str]:
+    """What the person has said, the last first."""
+    return [line.words for line in reversed(context.lines) if line.kind == "user" and not line.backend]

@@ -58,6 +58,18 @@ async def test_text_modality_brings_no_audio(tmp_path: Path) -> None:
     assert (lines[-1]["audioMs"], lines[-1]["firstAudioMs"]) == (0, None)
 
 
+async def test_the_embedded_voice_speaks_of_a_timer_when_it_begins_and_when_it_ends(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        words = "set a timer for 1 second"
+        _, out, _ = await finished(tmp_path, "call", "--url", url, "--text", words, "--modality", "text", "--json")
+    lines = [json.decode_object(line) for line in out.splitlines()]
+    assert [line["text"] for line in lines if line["type"] == "assistant"] == [
+        "Your timer for 1 second is running.",
+        "Time is up: your timer for 1 second has ended.",
+    ]
+
+
 async def test_a_thread_is_taken_up_again(tmp_path: Path) -> None:
     async with started(tmp_path, "serve", "--port", "0") as gateway:
         url = address(await first_line(gateway))
