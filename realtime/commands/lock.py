@@ -30,11 +30,15 @@ def only_gateway(settings: Settings) -> Iterator[None]:
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise ConfigurationError(
                 f"data: another voxgate serves from {settings.data}: stop it, or give this one a folder of its own "
                 "with --data",
                 setting="data",
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(
+                f"data: {settings.data} cannot be locked: {error.strerror}", setting="data"
             ) from None
         yield
     finally:

@@ -16,8 +16,11 @@ from realtime.commands.usage import CommandParser, whole_number
 from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
+from realtime.protocol.appserver import DEFAULT_VOICE
 from realtime.server.app import serving
 from realtime.settings import Settings
+
+EMBEDDED_SPEECH = "ears: that somebody speaks, no words; mouth: tones with a transcript"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,12 +85,14 @@ def spare_the_collector() -> None:
 
 
 def _behind(settings: Settings) -> str:
-    """Who answers, in a few words; never a secret."""
+    """Which voice, ears, mouth and agent answer, in a few words; never a secret."""
     spec = settings.agent.spec
     agent = {"embedded": "embedded agent", "none": "no agent"}.get(spec, f"agent {spec}")
-    if not settings.upstream.embedded:
-        place = urlsplit(settings.upstream.base_url)
-        host = place.hostname if place.port is None else f"{place.hostname}:{place.port}"
-        return f"upstream {host}, model {settings.upstream.model}; {agent}"
-    free = ": no key needed" if spec in ("embedded", "none") else ""
-    return f"embedded voice model and {agent}{free}"
+    if settings.upstream.embedded:
+        free = ": no key needed" if spec in ("embedded", "none") else ""
+        return f"embedded voice model and {agent}{free}; {EMBEDDED_SPEECH}"
+    upstream = settings.upstream
+    place = urlsplit(upstream.base_url)
+    host = place.hostname if place.port is None else f"{place.hostname}:{place.port}"
+    voice = settings.session.voice or DEFAULT_VOICE[upstream.version]
+    return f"upstream {host}, model {upstream.model}, voice {voice}, its own ears and mouth; {agent}"

@@ -20,6 +20,8 @@ async def test_a_talk_needs_no_key_and_stands_in_the_thread(tmp_path: Path) -> N
         ready = await first_line(gateway)
         assert ready.startswith("Voxgate is ready: http://127.0.0.1:")
         assert "no key needed" in ready
+        assert "; ears: " in ready
+        assert "; mouth: " in ready
         status, out, err = await finished(
             tmp_path, "call", "--url", address(ready), "--text", "what time is it? ask the agent", "--json"
         )
@@ -140,7 +142,9 @@ async def test_a_start_that_fails_ends_the_call_and_names_the_upstream(tmp_path:
     upstream = f"http://127.0.0.1:{free_port}/v1"
     no_retry = {"VOXGATE_UPSTREAM__RETRIES": "0"}
     async with started(tmp_path, "serve", "--port", "0", "--upstream", upstream, **no_retry) as gateway:
-        url = address(await first_line(gateway))
+        ready = await first_line(gateway)
+        assert f"(upstream 127.0.0.1:{free_port}, model gpt-realtime-1.5, voice marin, " in ready
+        url = address(ready)
         status, out, _ = await finished(tmp_path, "call", "--url", url, "--text", "hello", "--json")
     error, end = (json.decode_object(line) for line in out.splitlines())
     assert (error["type"], error["code"]) == ("error", "upstream_refused")
