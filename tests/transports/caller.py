@@ -157,10 +157,11 @@ async def call(
     *,
     says: npt.NDArray[np.int16] | None = None,
     track: MediaStreamTrack | None = None,
+    connection: RTCPeerConnection | None = None,
     edit: Callable[[str], str] = lambda offer: offer,
 ) -> AsyncIterator[Caller]:
     """A call that is connected with its data channel open; both sides are closed at the end."""
-    connection = caller_connection()
+    connection = connection or caller_connection()
     connection.addTrack(track or Tongue(np.zeros(0, np.int16) if says is None else says))
     channel = connection.createDataChannel("oai-events")
     await connection.setLocalDescription(await connection.createOffer())

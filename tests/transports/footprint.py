@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,9 @@ class Footprint:
     def taken(cls) -> Footprint:
         """Now, after what is unreachable was collected."""
         gc.collect()
-        descriptors = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
-        targets = [os.readlink(path) for path in descriptors if path.is_symlink()]
         return cls(
             tasks=len(asyncio.all_tasks()),
-            sockets=sum(target.startswith("socket:") for target in targets),
+            sockets=sum(_is_socket(int(name)) for name in os.listdir("/proc/self/fd")),
             threads=sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
             peers=sum(isinstance(one, AiortcPeer) for one in gc.get_objects()),
         )
@@ -42,6 +41,13 @@ class Footprint:
                 break
             await asyncio.sleep(0.05)
         return seen
+
+
+def _is_socket(descriptor: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
 
 
 def resident_kib() -> int:
