@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from realtime.agents.agent import BackgroundAgent
 from realtime.agents.load import load
+from realtime.agents.slow import SlowAgent
 from realtime.calls import Calls
 from realtime.core import actions as act
 from realtime.core.config import SessionConfig
+from realtime.desk import Breaks, Desk
 from realtime.errors import Draining, StoreError
 from realtime.lanes import Outgoing, Sink
 from realtime.library import Library, RecordPage
@@ -36,17 +39,25 @@ SWEEP_S = 1.0
 RECENT_THREADS = 5
 DIGEST_RECORDS = 200
 
-Connect = Callable[[], Awaitable[MessageLink]]
+Connect = Callable[[ThreadId], Awaitable[MessageLink]]
+"""Makes a link to a session of the embedded voice model for a call of that thread."""
 
 
 class Gateway:
     """Doors use ``library``, ``threads`` and ``calls``; ``connect`` makes a link to an embedded voice model."""
 
-    def __init__(self, settings: Settings, connect: Connect | None = None) -> None:
+    def __init__(
+        self, settings: Settings, connect: Connect | None = None, *, breaks: Sequence[Breaks] = (), note: str = ""
+    ) -> None:
         self._settings = settings
         self._connect = connect
+        builder = SessionBuilder(settings.upstream, settings.session, settings.limits)
+        self._agent: BackgroundAgent = load(settings.agent.spec, settings.agent)
+        if breaks:
+            self._agent = slow = SlowAgent(self._agent)
+            breaks = (*breaks, slow)
+        self.desk = Desk(settings, builder, breaks, note)
         self._store = SqlThreadStore(settings.store_url(), timeout_s=settings.store.timeout_s)
-        self._agent = load(settings.agent.spec, settings.agent)
         self.telemetry = Telemetry()
         self._turns = Turns(self._agent, settings.agent, settings.limits, telemetry=self.telemetry)
         self._draining = False
@@ -55,7 +66,7 @@ class Gateway:
         self.calls = Calls(
             self.threads,
             self._turns,
-            SessionBuilder(settings.upstream, settings.session, settings.limits),
+            builder,
             self._opener,
             self._digest,
             settings.limits,
@@ -191,11 +202,10 @@ class Gateway:
     # -- what calls are made of ----------------------------------------------------------------------------
 
     def _opener(self, model: str) -> Opener:
-        if self._connect is not None:
+        upstream = self.desk.upstream
+        if self._connect is not None and upstream.embedded:
             return _EmbeddedOpener(self._connect)
-        return WebSocketOpener(
-            self._settings.upstream, model=model, max_bytes=self._settings.limits.upstream_message_bytes
-        )
+        return WebSocketOpener(upstream, model=model, max_bytes=self._settings.limits.upstream_message_bytes)
 
     async def _digest(self, thread_id: ThreadId) -> ThreadDigest:
         """This thread's newest lines, and one line of each of the recent others."""
@@ -219,4 +229,4 @@ class _EmbeddedOpener:
         self._connect = connect
 
     async def __call__(self, config: SessionConfig) -> UpstreamConnection:
-        return UpstreamConnection(await self._connect(), codec_for(config.version))
+        return UpstreamConnection(await self._connect(config.thread_id), codec_for(config.version))

@@ -158,6 +158,8 @@ class ServerSettings(Section):
     """Handed out to clients with the answer of a WebRTC call."""
     max_sessions: int = Field(default=200, ge=1)
     max_connections: int = Field(default=2000, ge=1)
+    console_upstream: bool = True
+    """True: the page of a listener that is loopback may choose another voice model for new calls."""
 
     @property
     def udp_port_range(self) -> tuple[int, int] | None:
@@ -182,6 +184,16 @@ class ServerSettings(Section):
             if match is None or not 1024 <= int(match[1]) <= int(match[2]) <= 65_535:
                 raise ValueError("must be FIRST-LAST, two ports from 1024 to 65535")
         return value
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when only this machine reaches the listener."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
 
 
 class LimitsSettings(Section):

@@ -21,7 +21,7 @@ PACKAGES = ("realtime", "transports", "prompts")
 
 FLOOR_0 = frozenset({"protocol", "errors", "settings", "queues", "telemetry", "prompts"})
 BELOW_GATEWAY = FLOOR_0 | {"core", "transports", "threads", "agents", "lanes", "turns", "session"}
-BELOW_CLI = BELOW_GATEWAY | {"library", "open_threads", "calls", "gateway", "mock", "server"}
+BELOW_CLI = BELOW_GATEWAY | {"library", "open_threads", "calls", "desk", "gateway", "mock", "server"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "prompts": frozenset(),
     "errors": frozenset(),
@@ -39,9 +39,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "library": FLOOR_0 | {"threads"},
     "open_threads": FLOOR_0 | {"threads", "lanes"},
     "calls": FLOOR_0 | {"core", "lanes", "turns", "session", "open_threads"},
-    "gateway": BELOW_GATEWAY | {"library", "open_threads", "calls"},
+    "desk": FLOOR_0 | {"session"},
+    "gateway": BELOW_GATEWAY | {"library", "open_threads", "calls", "desk"},
     "mock": frozenset({"protocol", "errors", "queues", "transports"}),
-    "server": FLOOR_0 | {"gateway"},
+    "server": FLOOR_0 | {"gateway", "desk"},
     "commands": BELOW_CLI,
     "cli": BELOW_CLI | {"commands"},
     "__main__": frozenset({"cli"}),

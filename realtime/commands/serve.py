@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import gc
 from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
 
 from realtime.commands.lock import only_gateway
 from realtime.commands.process import log_to_stderr, run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
 from realtime.commands.store import named
 from realtime.commands.usage import CommandParser, whole_number
+from realtime.desk import described
 from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
@@ -62,11 +62,12 @@ def _speaking_of_progress(settings: Settings) -> Settings:
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as stack:
         stack.enter_context(only_gateway(settings))
-        connect = None
         if settings.upstream.embedded:
             settings = _speaking_of_progress(settings)
-            connect = await stack.enter_async_context(embedded_model(load_script("assistant")))
-        gateway = Gateway(settings, connect)
+            model = await stack.enter_async_context(embedded_model(load_script("assistant")))
+            gateway = Gateway(settings, model.connect, breaks=(model.breaks,))
+        else:
+            gateway = Gateway(settings)
         with named(settings):
             await stack.enter_async_context(gateway.running())
         doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
@@ -92,7 +93,5 @@ def _behind(settings: Settings) -> str:
         free = ": no key needed" if spec in ("embedded", "none") else ""
         return f"embedded voice model and {agent}{free}; {EMBEDDED_SPEECH}"
     upstream = settings.upstream
-    place = urlsplit(upstream.base_url)
-    host = place.hostname if place.port is None else f"{place.hostname}:{place.port}"
     voice = settings.session.voice or DEFAULT_VOICE[upstream.version]
-    return f"upstream {host}, model {upstream.model}, voice {voice}, its own ears and mouth; {agent}"
+    return f"{described(upstream)}, voice {voice}, its own ears and mouth; {agent}"

@@ -17,6 +17,7 @@ from realtime.mock.live import LiveSession
 from realtime.mock.model import MockModel, ModelSettings
 from realtime.mock.reply import Script
 from realtime.mock.speech.contracts import Engines
+from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from transports.link import MessageLink
 
@@ -105,6 +106,17 @@ class MockHost:
                         connection.push(event)
                 return live.model.session_id
         return None
+
+    def push_all(self, event: JsonObject) -> None:
+        """Send an event by all connections."""
+        for live in self._live.values():
+            for connection in live.connections.values():
+                connection.push(event)
+
+    def inject(self, event: JsonObject) -> None:
+        """Have every model take an event as if it came from outside."""
+        for live in self._live.values():
+            live.take(json.encode(event))
 
     def sessions(self) -> list[JsonObject]:
         """All live sessions, for people and tests."""

@@ -56,6 +56,11 @@ class LiveSession:
         self._emit([Close(1000, "hung up")])
         self.ring()
 
+    def take(self, message: str) -> None:
+        """A message from none of the connections; lost where too many wait."""
+        if not self._inbox.full():
+            self._inbox.put_nowait(message)
+
     def ring(self) -> None:
         """Have the clock looked at, and whether anybody is there."""
         self._rung.set()

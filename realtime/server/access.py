@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 from pathlib import Path
 
@@ -18,21 +17,11 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(?::[0-9]{1,5})?")
 
 
-def is_loopback(host: str) -> bool:
-    """True for a host setting that only this machine reaches."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 class Access:
     """The rules of one gateway. Raises ``ConfigurationError`` when they would let anybody in from outside."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        self._loopback = is_loopback(settings.host)
+        self._loopback = settings.is_loopback
         self._names = {*_LOOPBACK_NAMES, _bracketed(settings.host)}
         self._allowed_origins = frozenset(settings.allowed_origins)
         self._tokens = _read_tokens(settings.auth_tokens_file)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.resources import files
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from realtime.gateway import Gateway
 from realtime.server.access import Access
 from realtime.server.clients import Clients
 from realtime.server.guard import STREAM, Guard, is_upgrade
+from realtime.server.page import asset, page
 from realtime.server.rest import ROUTES, json_response
 from realtime.server.rpc import ClientConnection, new_socket
 from realtime.server.schemas import asyncapi, openapi
@@ -46,6 +46,7 @@ def build_app(
         app.router.add_route(route.verb, route.path, partial(route.handler, gateway))
     get = partial(app.router.add_route, "GET")
     get("/", doors.front)
+    get("/console/{name}", asset)
     get("/v1/rpc", doors.rpc)
     get("/v1/threads/{threadId}/events", doors.events)
     get("/healthz", doors.health)
@@ -100,7 +101,7 @@ class _Doors:
 
     async def front(self, request: web.Request) -> web.StreamResponse:
         """The page, or the JSON-RPC door on the same path."""
-        return await self.rpc(request) if is_upgrade(request) else page()
+        return await self.rpc(request) if is_upgrade(request) else page("index.html")
 
     async def rpc(self, request: web.Request) -> web.StreamResponse:
         """A client's WebSocket."""
@@ -138,13 +139,6 @@ class _Doors:
     async def metrics(self, request: web.Request) -> web.Response:
         """Counters."""
         return web.Response(text=self._telemetry.snapshot())
-
-
-def page() -> web.Response:
-    """What a browser sees."""
-    html = files("realtime.server.console").joinpath("index.html").read_text(encoding="utf-8")
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return web.Response(text=html, content_type="text/html", headers={"Content-Security-Policy": policy})
 
 
 def _document(build: Callable[[], dict[str, object]]) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -23,6 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json"})
 """Plain requests to these need no credentials: probes, documents, and the page that asks for a token."""
+_PAGE_PARTS = "/console/"
 
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
 """Where a handler leaves a response of its own, so that nothing is written over it once it has begun."""
@@ -91,7 +92,8 @@ class Guard:
                 f"Invalid request: offer the subprotocol `{SUBPROTOCOL}` beside the token",
                 field="Sec-WebSocket-Protocol",
             )
-        if is_upgrade(request) or request.path not in OPEN_PATHS:
+        is_open = request.path in OPEN_PATHS or request.path.startswith(_PAGE_PARTS)
+        if is_upgrade(request) or not is_open:
             self._access.check_credentials(request)
 
 

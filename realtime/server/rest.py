@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from aiohttp import web
 from pydantic import Field
 
+from realtime.desk import BreakParams, UpstreamChoice
 from realtime.errors import ParseError
 from realtime.gateway import Gateway
 from realtime.protocol import appserver as app
@@ -114,6 +115,19 @@ async def _stop_realtime(gateway: Gateway, request: web.Request) -> web.Response
     return web.Response(status=204)
 
 
+async def _about(gateway: Gateway, request: web.Request) -> web.Response:
+    return json_response(gateway.desk.about())
+
+
+async def _use_upstream(gateway: Gateway, request: web.Request) -> web.Response:
+    gateway.desk.use(await _body(request, UpstreamChoice))
+    return json_response(gateway.desk.about())
+
+
+async def _break(gateway: Gateway, request: web.Request) -> web.Response:
+    return json_response({"said": gateway.desk.strike(await _body(request, BreakParams))}, status=202)
+
+
 _THREAD = "/v1/threads/{threadId}"
 
 ROUTES: tuple[Route, ...] = (
@@ -128,6 +142,9 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_THREAD}/realtime", _stop_realtime, "End whatever runs", 204, query=app.ThreadParams),
     Route("POST", f"{_THREAD}/realtime/text", _append_text, "Say something in writing", 202, body=app.AppendTextParams),
     Route("POST", f"{_THREAD}/realtime/interrupt", _interrupt, "Stop the answer", 202, body=app.ThreadParams),
+    Route("GET", "/v1/console", _about, "For the page: who answers, and what can be turned", 200),
+    Route("PUT", "/v1/console/upstream", _use_upstream, "Another voice model for new calls", 200, body=UpstreamChoice),
+    Route("POST", "/v1/console/breaks", _break, "Do harm to a call of the embedded model", 202, body=BreakParams),
 )
 
 

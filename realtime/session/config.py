@@ -38,21 +38,22 @@ class SessionBuilder:
     """Builds the configuration of a call from what the client asked and the operator set."""
 
     def __init__(self, upstream: UpstreamSettings, session: SessionSettings, limits: LimitsSettings) -> None:
-        self._upstream = upstream
+        self.upstream = upstream
+        """May be exchanged: calls that begin from then on use the other."""
         self._session = session
         self._limits = limits
 
     def version(self, params: RealtimeStartParams) -> Version:
         """The protocol version of the call."""
-        return params.version or self._upstream.version
+        return params.version or self.upstream.version
 
     def model(self, params: RealtimeStartParams) -> str:
         """The voice model of the call."""
-        return params.model or self._upstream.model
+        return params.model or self.upstream.model
 
     def medium(self, params: RealtimeStartParams) -> Medium:
         """How the sound of the call travels; raises ``InvalidRequest``."""
-        return medium(params, self._upstream, self._session)
+        return medium(params, self.upstream, self._session)
 
     def check(self, params: RealtimeStartParams) -> None:
         """Refuse what this version cannot do; raises ``InvalidRequest`` with a text for the client."""
@@ -86,11 +87,11 @@ class SessionBuilder:
             barge_in=bool(turn_detection.get("interrupt_response", True)) and bool(turn_detection),
             speak_progress=self._session.speak_progress,
             reconnect=ReconnectPolicy(
-                enabled=self._upstream.reconnect,
-                first_retries=self._upstream.retries,
+                enabled=self.upstream.reconnect,
+                first_retries=self.upstream.retries,
                 give_up_s=self._limits.reconnect_s,
             ),
-            session_limit_s=self._upstream.session_limit_s,
+            session_limit_s=self.upstream.session_limit_s,
             clock_offset_ms=clock_offset_ms,
             response_s=self._limits.response_s,
             history_items=self._limits.history_items,
@@ -100,7 +101,7 @@ class SessionBuilder:
         )
 
     def _session_body(self, params: RealtimeStartParams, version: Version, digest: ThreadDigest) -> JsonObject:
-        transcription = {"model": self._upstream.transcription_model} if self._upstream.transcription_model else None
+        transcription = {"model": self.upstream.transcription_model} if self.upstream.transcription_model else None
         if self._session.type == "transcription":
             return {"type": "transcription", "audio": {"input": {"format": PCM, "transcription": transcription}}}
         instructions = self._instructions(params, digest)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from realtime.gateway import Gateway
+from realtime.gateway import Connect, Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
 from realtime.server.app import serving
@@ -26,7 +26,7 @@ def settings_for(
             base_url=upstream, api_key=SecretStr(key), connect_timeout_s=0.5, reconnect=reconnect
         ),
         store=StoreSettings(url=f"sqlite:///{folder / 'fuzz.db'}"),
-        server=ServerSettings(port=0, max_sessions=32),
+        server=ServerSettings(port=0, max_sessions=32, console_upstream=False),
         limits=LimitsSettings(**{"orphan_s": 1.0, "reconnect_s": 1.0, "drain_s": 3.0, **limits}),
         data=folder,
     )
@@ -36,9 +36,10 @@ def settings_for(
 async def served(settings: Settings) -> AsyncIterator[str]:
     """The address of a running gateway, ``http://127.0.0.1:PORT/``."""
     async with AsyncExitStack() as stack:
-        connect = None
+        connect: Connect | None = None
         if settings.upstream.embedded:
-            connect = await stack.enter_async_context(embedded_model(load_script("assistant")))
+            model = await stack.enter_async_context(embedded_model(load_script("assistant")))
+            connect = model.connect
         gateway = Gateway(settings, connect)
         await stack.enter_async_context(gateway.running())
         doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)

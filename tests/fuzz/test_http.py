@@ -30,6 +30,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "RealtimeStartParams": {"outputModality": "text"},
     "AppendTextParams": {"text": "hello"},
     "ThreadParams": {},
+    "UpstreamChoice": {},
+    "BreakParams": {"name": "upstream-cut"},
 }
 QUERIES = (
     "after=-1",

@@ -1,0 +1,88 @@
+// The JSON-RPC door: calls, notifications, and coming back after a loss with every record in its place.
+
+export class RpcError extends Error {
+  constructor(error) {
+    super(error.message);
+    this.code = error.data?.code ?? "internal";
+    this.retryable = error.data?.retryable ?? false;
+  }
+}
+
+const RETRY_MS = [300, 800, 1500, 3000, 5000];
+
+export class Rpc {
+  // onNotification(method, params), onState("connecting" | "open" | "lost" | "refused"), onFrame(direction, text, message)
+  constructor({ onNotification, onState, onFrame }) {
+    Object.assign(this, { onNotification, onState, onFrame });
+    this.token = "";
+    this.waiting = new Map();
+    this.nextId = 1;
+    this.tries = 0;
+    this.opened = null;
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    this.onState("connecting");
+    const address = new URL("v1/rpc", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const protocols = this.token ? ["voxgate", `voxgate.token.${this.token}`] : [];
+    const socket = (this.socket = new WebSocket(address, protocols));
+    let greeted = false;
+    socket.onopen = async () => {
+      await this.call("initialize", { clientInfo: { name: "voxgate-page", version: "1" } });
+      this.send({ method: "initialized" });
+      greeted = true;
+      this.tries = 0;
+      this.onState("open");
+    };
+    socket.onmessage = (event) => this.receive(event.data);
+    socket.onclose = (event) => {
+      if (socket !== this.socket) return;
+      for (const { reject } of this.waiting.values()) reject(new RpcError({ message: "the connection was lost", data: { code: "connection_lost", retryable: true } }));
+      this.waiting.clear();
+      const refused = event.code === 4401 || event.code === 4403 || (!greeted && this.tries >= 1);
+      this.onState(refused ? "refused" : "lost");
+      const pause = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
+      this.timer = setTimeout(() => this.connect(), pause);
+    };
+  }
+
+  reconnect() {
+    const old = this.socket;
+    this.socket = null;
+    old?.close();
+    this.tries = 0;
+    this.connect();
+  }
+
+  get isOpen() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  send(message) {
+    const text = JSON.stringify(message);
+    this.onFrame("out", text, message);
+    this.socket.send(text);
+  }
+
+  call(method, params) {
+    if (!this.isOpen) return Promise.reject(new RpcError({ message: "there is no connection to the gateway", data: { code: "connection_lost", retryable: true } }));
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.send({ id, method, params });
+    });
+  }
+
+  receive(text) {
+    const message = JSON.parse(text);
+    this.onFrame("in", text, message);
+    if (message.method) return this.onNotification(message.method, message.params ?? {});
+    const waiting = this.waiting.get(message.id);
+    if (!waiting) return;
+    this.waiting.delete(message.id);
+    if (message.error) waiting.reject(new RpcError(message.error));
+    else waiting.resolve(message.result);
+  }
+}
