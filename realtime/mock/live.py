@@ -57,9 +57,8 @@ class LiveSession:
         self.ring()
 
     def take(self, message: str) -> None:
-        """A message from none of the connections; lost where too many wait."""
-        if not self._inbox.full():
-            self._inbox.put_nowait(message)
+        """A message from none of the connections."""
+        self._deal(message)
 
     def ring(self) -> None:
         """Have the clock looked at, and whether anybody is there."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from realtime.gateway import Connect, Gateway
+from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
 from realtime.server.app import serving
@@ -36,11 +36,11 @@ def settings_for(
 async def served(settings: Settings) -> AsyncIterator[str]:
     """The address of a running gateway, ``http://127.0.0.1:PORT/``."""
     async with AsyncExitStack() as stack:
-        connect: Connect | None = None
         if settings.upstream.embedded:
             model = await stack.enter_async_context(embedded_model(load_script("assistant")))
-            connect = model.connect
-        gateway = Gateway(settings, connect)
+            gateway = Gateway(settings, model.connect, breaks=(model.breaks,))
+        else:
+            gateway = Gateway(settings)
         await stack.enter_async_context(gateway.running())
         doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
         yield await stack.enter_async_context(doors)
