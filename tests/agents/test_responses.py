@@ -217,7 +217,7 @@ async def test_cancelling_ends_the_request() -> None:
         try:
             while True:
                 await write({"type": "response.output_text.delta", "delta": "x"})
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # the pace of a service that goes on talking
         except ConnectionError:
             gone.set()
 
@@ -238,7 +238,7 @@ async def test_closing_the_generator_ends_the_request() -> None:
         try:
             while True:
                 await write({"type": "response.output_text.delta", "delta": "x"})
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # the pace of a service that goes on talking
         except ConnectionError:
             gone.set()
 

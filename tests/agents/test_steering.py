@@ -29,7 +29,7 @@ async def test_a_listener_waits_for_what_comes() -> None:
     own, _ = ear()
     async with asyncio.TaskGroup() as group:
         text = group.create_task(_next(own))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: it waits by now
         own.put("late")
     assert text.result() == "late"
 

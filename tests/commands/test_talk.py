@@ -95,7 +95,7 @@ async def test_a_gap_between_two_steps_is_no_end(scene: Scene) -> None:
         scene.state(responseActive=True)
         quiet = group.create_task(scene.talk.quiet(1.0))
         scene.state()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: it saw the gap
         scene.state(responseActive=True)
         assert await still_waits(quiet)
         scene.live("closed", reason="requested")

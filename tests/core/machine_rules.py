@@ -141,10 +141,16 @@ class CallMachine(RuleBasedStateMachine):
     def hand_over(self, pause: float) -> None:
         """The agent is at work, and the voice hands it more."""
         self._be_ready()
-        if self.world.turns.running is None and self.world.open:
-            self.world.apply(self.world.turns.typed())
-        self._ask("agent")
-        self.world.flow(0.6 + pause)
+        self._steer("agent", pause)
+
+    @rule(mood=st.sampled_from(["say and agent", "two calls"]), said=st.booleans(), pause=_MOMENTS)
+    def hand_over_and_speak(self, mood: str, said: bool, pause: float) -> None:
+        """The same beside other words, and the agent may have something to say to it."""
+        self._be_ready()
+        self._steer(mood, pause)
+        turns = self.world.turns
+        if said and turns.heard and turns.running is not None:
+            self.world.apply(turns.said(turns.running, final=False))
 
     @precondition(lambda self: self.world.turns.running is not None)
     @rule(final=st.booleans())
@@ -318,6 +324,13 @@ class CallMachine(RuleBasedStateMachine):
         self.world.script.next = mood
         self.world.apply(act.AppendText("typed words", respond=True))
         self.world.exchange()
+
+    def _steer(self, mood: str, pause: float) -> None:
+        """A hand-off of this mood joins the turn that runs, or one that begins now."""
+        if self.world.turns.running is None and self.world.open:
+            self.world.apply(self.world.turns.typed())
+        self._ask(mood)
+        self.world.flow(0.6 + pause)
 
     def _speak(self, loud: int, quiet: int) -> None:
         wire = self.world.wire

@@ -274,7 +274,7 @@ async def drip(visit: Visit) -> None:
     for byte in b"\x81" + bytes([len(EVENT)]) + EVENT:
         visit.writer.write(bytes([byte]))
         await visit.writer.drain()
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.002)  # so that each byte is a segment of its own
     visit.upstream.over(visit.model).set()
     await visit.behave()
 
@@ -302,7 +302,7 @@ def fuzzed(random: Random, count: int, on_sent: Callable[[Frame], None] | None =
                 on_sent(Frame(kind, message))
             await visit.send(message, BINARY if not _is_utf8(message) and random.random() < 0.98 else TEXT)
             if left[0] % 20 == 0:
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001)  # a pause as networks have them, else all comes as one
         visit.upstream.over(f"end of {visit.model}").set()
         await visit.behave()
 

@@ -36,7 +36,7 @@ class Watch(logging.Handler):
         """Measure how late the loop is, until cancelled."""
         while True:
             due, cpu = time.monotonic() + TICK_S, time.thread_time()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(TICK_S)  # how late this comes back is what is measured
             self.stalls.append((due, time.monotonic() - due, time.thread_time() - cpu))
 
     def check(self) -> None:

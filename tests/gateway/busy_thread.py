@@ -53,7 +53,7 @@ async def _remark(client: RpcClient, thread: str) -> None:
     """Lines that nobody answers, at a steady pace."""
     for number in count():
         await client.call("thread/realtime/appendText", threadId=thread, text=f"remark {number}", respond=False)
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(PAUSE_S)  # the pace is what the watchers are tested under
 
 
 def _answered(seen: Notification) -> bool:

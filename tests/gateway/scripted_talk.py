@@ -96,7 +96,7 @@ class Talk:
         self._known = len(self.client.notifications)
         for chunk in utterance():
             await self._call("thread/realtime/appendAudio", audio=chunk)
-            await asyncio.sleep(CHUNK_S)
+            await asyncio.sleep(CHUNK_S)  # the person's pace
             if not self._connected():
                 return False
         told = await self.client.until(lambda told: _heard(told) or _lost(told), after=self._known)

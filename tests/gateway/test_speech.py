@@ -200,7 +200,7 @@ async def _say(client: RpcClient, thread_id: str, sentence: Sentence) -> None:
     for number, pcm in enumerate(sentence.frames(), start=1):
         audio = {"data": base64.b64encode(pcm).decode(), "sampleRate": RATE, "numChannels": 1}
         await client.tell("thread/realtime/appendAudio", threadId=thread_id, audio=audio)
-        await asyncio.sleep(begun + number * 0.02 - loop.time())
+        await asyncio.sleep(begun + number * 0.02 - loop.time())  # a microphone's pace
 
 
 def _completed(told: Notification, kind: str, status: str) -> bool:

@@ -68,7 +68,7 @@ class SlowStore:
 
     async def records(self, thread_id: ThreadId, *, after: int = 0, limit: int = 200) -> list[Record]:
         for _ in range(self._read_turns):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a slow disk, in turns of the loop
         if self.broken:
             raise StoreError("cannot be read")
         return [record for record in self.stored if record.seq > after][:limit]

@@ -61,7 +61,7 @@ class Reader:
 
     async def room(self) -> None:
         for _ in range(self.slowness):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a slow client, in turns of the loop
 
     def expect(self, number: int) -> None:
         self.owed.append((number, self.lane.seq))
@@ -116,7 +116,7 @@ class Play:
                 self._live(number, Shed.NEVER if name == "live" else Shed.DELTA)
             case "let others go on":
                 for _ in range(number):
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # the step is just this
             case "commit" | "lose" | "refuse" if not self.store.waiting:
                 return
             case "commit":

@@ -321,7 +321,7 @@ async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyP
     async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         serving = group.create_task(host.serve(carrier, "gpt-realtime"))
         while not serving.done():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the connection has its turn
             for session in host.sessions():
                 host.push(session["id"], {"type": "made.up", "padding": "x" * 10_000})
     assert carrier.closed == 1008

@@ -29,7 +29,7 @@ async def see(right: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(NOTICE_S)
             if await right():
                 return
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(LOOK_S)  # any client may be looked at, and most tell of nothing
 
 
 async def _think(mock: RealtimeMock) -> None:

@@ -46,7 +46,7 @@ async def test_a_waiting_writer_is_woken() -> None:
     outbox = ClientOutbox()
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(outbox.get_batch())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: it waits by now
         outbox.put("a", Rank.RECORD)
         outbox.put("b", Rank.RECORD)
     assert writer.result() == ["a", "b"]
@@ -115,7 +115,7 @@ async def test_room_waits_for_half_of_the_bounds() -> None:
     outbox.put("r2", Rank.RECORD)
     async with asyncio.TaskGroup() as group:
         replays = [group.create_task(outbox.room()) for _ in range(2)]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: both wait by now
         assert not any(replay.done() for replay in replays)
         await outbox.get_batch()
 
@@ -125,7 +125,7 @@ async def test_room_is_refused_when_the_client_has_gone() -> None:
     outbox.put("r1", Rank.RECORD)
     async with asyncio.TaskGroup() as group:
         replay = group.create_task(_refused(outbox))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: it waits by now
         outbox.close()
     assert replay.result()
 
@@ -142,7 +142,7 @@ async def test_a_waiting_writer_ends_at_close() -> None:
     outbox = ClientOutbox()
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(outbox.get_batch())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: it waits by now
         outbox.close()
     assert writer.result() == []
 

@@ -96,7 +96,7 @@ async def test_audio_and_deltas_are_shed_and_the_client_stays() -> None:
                 doors.threads.live(thread_id, "thread/realtime/outputAudio/delta", {"audio": BULK}, Shed.AUDIO)
                 doors.threads.live(thread_id, "thread/realtime/transcript/delta", {"delta": str(number)}, Shed.DELTA)
                 if number % 100 == 0:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # the writer has its turn as in a real process
             doors.threads.record(thread_id, "the last word")
             client.listen_again()
             assert (await client.notification("item/completed"))["item"]["text"] == "the last word"
@@ -125,7 +125,7 @@ async def test_a_client_that_calls_and_never_reads_is_pushed_back_not_buffered()
                 caller = group.create_task(call_for_ever())
                 while len(doors.journal.named("played")) != taken or not client.transport.get_write_buffer_size():
                     taken = len(doors.journal.named("played"))
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.1)  # nothing tells that nothing more is taken
                 caller.cancel()
             assert taken > 0
             assert doors.threads.sinks[thread_id] != []

@@ -175,7 +175,7 @@ async def test_a_listener_that_does_not_read_is_cut_off() -> None:
             async with asyncio.timeout(10):
                 while doors.threads.sinks[thread_id]:
                     doors.threads.record(thread_id, "x" * 8000)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # the writer has its turn
             connection.transport.resume_reading()
             with pytest.raises(aiohttp.ClientError):
                 await listener.response.content.read()

@@ -276,7 +276,7 @@ async def test_close_shakes_hands_and_ends_a_waiting_receive() -> None:
         link = await connect(url, headers={}, connect_timeout=5)
         async with asyncio.TaskGroup() as group:
             receiving = group.create_task(_end_of(link.receive))
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # one turn of the loop: it receives by now
             await link.close(1001, "leaving " + "ä" * 100)
             await link.close()
         end = receiving.result()
@@ -327,9 +327,11 @@ async def test_an_unread_link_pushes_back_on_the_peer() -> None:
     """The peer comes to a halt; nothing is lost once reading goes on."""
     total = 4000
     sent = 0
+    peers: list[ServerConnection] = []
 
     async def pour(connection: ServerConnection) -> None:
         nonlocal sent
+        peers.append(connection)
         for number in range(total):
             await connection.send(f"{number:05}" + "x" * 8000)
             sent = number + 1
@@ -338,9 +340,9 @@ async def test_an_unread_link_pushes_back_on_the_peer() -> None:
     async with peer(pour) as url:
         link = await connect(url, headers={}, connect_timeout=5, options=LinkOptions(receive_frames=8))
         before = -1
-        while sent != before:
+        while sent != before or not (peers and peers[0].paused):
             before = sent
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # held back already: nothing tells that it stays so
         assert 0 < sent < total
         for number in range(total):
             message = await link.receive()

@@ -116,7 +116,7 @@ async def running(
     before = asyncio.all_tasks()
     async with asyncio.TaskGroup() as group:
         group.create_task(turns.run())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: they run by now
         yield turns
         await turns.close()
     assert asyncio.all_tasks() <= before

@@ -513,7 +513,7 @@ async def test_cancelling_the_owner_ends_turns_as_interrupted() -> None:
     before = asyncio.all_tasks()
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(turns.run())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop: it runs by now
         turns.start_or_join(lane, handoff())
         await gate.reached.wait()
         owner.cancel()
