@@ -34,7 +34,7 @@ class Call:
     ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks;
     ``replayed`` are the items that this upstream was told at its beginning, and shows once more. In a WebRTC
     call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them, and
-    ``configured`` is whether it has shown the session.
+    ``configured`` is whether it has shown the session; ``asks`` counts the responses that were asked for.
     """
 
     def __init__(self, config: SessionConfig) -> None:
@@ -52,6 +52,7 @@ class Call:
         self.replayed: frozenset[ItemId] = frozenset()
         self.unshown: dict[ItemId, JsonObject] = {}
         self.configured = False
+        self.asks = 0
         self._number = 0
         self._asked: str | None = None
 
@@ -117,6 +118,7 @@ class Call:
 
     def ask_response(self) -> None:
         """The arbiter said yes."""
+        self.asks += 1
         self._number += 1
         self._asked = str(self._number)
         metadata = {METADATA_KEY: self._asked}

@@ -108,8 +108,9 @@ class Conversation:
     @property
     def deadline(self) -> float | None:
         """When ``tick`` is wanted, by the clock that ``now`` is read from."""
-        wanted = [due for due in (self._call.responses.deadline, self._upstreams.deadline) if due is not None]
-        return min(wanted, default=None) if self.state is not State.CLOSED else None
+        words = self._delegation.deadline if self.state is State.OPEN else None
+        dues = (self._call.responses.deadline, self._upstreams.deadline, words)
+        return min((due for due in dues if due is not None), default=None) if self.state is not State.CLOSED else None
 
     # -- the doors -------------------------------------------------------------------------------
 
@@ -152,6 +153,8 @@ class Conversation:
             call.send(ev.ResponseCancel(response_id=stuck))
             if again:
                 call.ask_response()
+        if self.state is State.OPEN:
+            self._delegation.tick()
         final = self._upstreams.tick()
         if final is not None:
             self._end(final)

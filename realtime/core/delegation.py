@@ -1,14 +1,35 @@
-"""Function calls of the voice, turns of the agent, and what each is told of the other."""
+"""Function calls of the voice, turns of the agent, and what each is told of the other.
+
+Law: the voice is asked to speak of a turn's end, not of words on the way. Whoever steers a turn expects an answer,
+though: when the agent speaks after that and the turn goes on, the voice is asked once, and not again at the end
+unless something new came.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from realtime.core.actions import AgentSaid, Line, StartOrJoinTurn, TurnEnded, TurnJoined, TurnRefused, TurnStarted
 from realtime.core.call import Call
 from realtime.core.handoffs import BACKGROUND_AGENT, REMAIN_SILENT, Delegated, Silent, UnknownTool
-from realtime.protocol.ids import ItemId
+from realtime.protocol.ids import ItemId, TurnId
 from realtime.protocol.realtime import Item, Response
 
 OWN_TOOLS = (BACKGROUND_AGENT, REMAIN_SILENT)
+
+GOES_ON_S = 1.5
+"""A turn that goes on for so long after the agent spoke is not about to end with it."""
+
+
+@dataclass(slots=True)
+class _Steered:
+    """A turn that was steered: ``due`` is when the voice is asked, ``asks`` how often it was as the agent spoke."""
+
+    expected: bool = True
+    due: float | None = None
+    asks: int = 0
+    told: bool = False
+    """The voice was asked since the agent spoke last."""
 
 
 class Delegation:
@@ -16,6 +37,20 @@ class Delegation:
 
     def __init__(self, call: Call) -> None:
         self._call = call
+        self._steered: dict[TurnId, _Steered] = {}
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` is wanted."""
+        return min((steered.due for steered in self._steered.values() if steered.due is not None), default=None)
+
+    def tick(self) -> None:
+        """A turn that was steered goes on: the voice is asked to speak of what the agent said since."""
+        for steered in self._steered.values():
+            if steered.due is not None and self._call.now >= steered.due:
+                steered.due, steered.expected, steered.told = None, False, True
+                if self._call.asks == steered.asks:
+                    self._call.want_response()
 
     def called(self, item: Item) -> None:
         """A function call of the voice is complete."""
@@ -50,6 +85,7 @@ class Delegation:
     def joined(self, command: TurnJoined) -> None:
         """The call steers a running turn: it is acknowledged at once."""
         self._call.handoffs.follow(command.turn_id)
+        self._steered.setdefault(command.turn_id, _Steered()).expected = True
         self._call.answer(command.call_id, self._call.config.words.steered)
         self._call.want_response()
 
@@ -66,10 +102,16 @@ class Delegation:
         self._call.tell_backend(command.text)
         if self._call.config.speak_progress and not command.final:
             self._call.want_response()
+        steered = self._steered.get(command.turn_id)
+        if steered is not None:
+            steered.asks, steered.told = self._call.asks, False
+            if steered.expected and steered.due is None:
+                steered.due = self._call.now + GOES_ON_S
 
     def ended(self, command: TurnEnded) -> None:
         """The turn is over: the call that began it is answered, and the voice speaks of it."""
         call = self._call
+        steered = self._steered.pop(command.turn_id, None)
         known = call.handoffs.ended(command.turn_id)
         if known is None:
             return
@@ -80,7 +122,8 @@ class Delegation:
             call.tell_backend(self._outcome(command, said))
         elif not said:
             return
-        call.want_response()
+        if command.status != "completed" or steered is None or not steered.told:
+            call.want_response()
 
     def _delegate(self, wish: Delegated) -> None:
         call = self._call

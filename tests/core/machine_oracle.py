@@ -51,6 +51,7 @@ class Oracle:
         self._cut_calls: set[str] = set()
         self._outputs: dict[str, str] = {}
         self._told_here: set[str] = set()
+        self._news: dict[str, int] = {}
         self._notes: list[str] = []
 
     # -- what goes in ------------------------------------------------------------------------------
@@ -164,6 +165,8 @@ class Oracle:
         self._flushed.add(item_id)
 
     def _creates(self, item: JsonObject, now: float) -> None:
+        if item["type"] == "message" and item["content"][0]["text"].startswith("[BACKEND] "):
+            self._news.setdefault(item["id"], self.wishes.moment())
         if item["type"] != "function_call_output":
             return
         call_id = str(item["call_id"])
@@ -173,7 +176,9 @@ class Oracle:
         self._told_here.add(call_id)
         if call_id not in self._outputs:
             self._outputs[call_id] = item["id"]
-            if item["output"] and call_id not in self._cut_calls:
+            if item["output"] == self._config.words.result_pointer:  # what it points to may have been spoken of
+                self.wishes.wish(now, since=max(self._news.values()))
+            elif item["output"] and call_id not in self._cut_calls:
                 self.wishes.wish(now)
 
     def _begins(self, action: act.Begin, now: float) -> None:

@@ -50,11 +50,15 @@ class Wishes:
         self._heard_at = 0.0
         self.given_up = 0
 
-    def wish(self, now: float) -> None:
-        """A response is wanted from here on."""
-        del now
+    def moment(self) -> int:
+        """Now, as a place in the order of wishes and of what was asked."""
         self._order += 1
-        self._last_wish = self._order
+        return self._order
+
+    def wish(self, now: float, *, since: int | None = None) -> None:
+        """A response is wanted that was asked for from here on, or since an earlier moment."""
+        del now
+        self._last_wish = max(self._last_wish or 0, self.moment() if since is None else since)
 
     def asks(self, event_id: str, generation: int, now: float) -> None:
         """The call sends ``response.create``: never while it knows that another is, or may be, active."""

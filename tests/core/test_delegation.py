@@ -112,6 +112,85 @@ def test_a_second_call_steers_and_is_acknowledged_at_once() -> None:
     assert [call for call, _ in driver.outputs()] == ["call_2", "call_1"]
 
 
+def steered() -> Driver:
+    """A turn was steered, and the voice has spoken of that."""
+    driver = running()
+    driver.call(call_id="call_2")
+    driver.apply(act.TurnJoined(CallId("call_2"), TURN))
+    respond(driver, "r1")
+    return driver
+
+
+def respond(driver: Driver, response_id: str) -> None:
+    driver.receive("response.created", response={"id": response_id})
+    driver.receive("response.done", response={"id": response_id, "status": "completed"})
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_an_answer_in_a_steered_turn_that_goes_on_is_spoken_once(final: bool) -> None:
+    driver = steered()
+    driver.apply(act.AgentSaid(TURN, "a minute is left", final=final))
+    driver.tick(1.4)
+    assert driver.creates() == 1
+    driver.tick(0.1)
+    assert driver.creates() == 2
+    respond(driver, "r2")
+    driver.apply(act.AgentSaid(TURN, "half a minute is left", final=False))
+    driver.tick(20.0)
+    assert driver.creates() == 2
+    driver.apply(act.TurnEnded(TURN, "completed", "time is up"))
+    assert driver.creates() == 3
+
+
+def test_what_was_spoken_on_the_way_is_not_spoken_again_at_the_end() -> None:
+    driver = steered()
+    driver.apply(act.AgentSaid(TURN, "it rains", final=True))
+    driver.tick(1.5)
+    respond(driver, "r2")
+    driver.apply(act.TurnEnded(TURN, "completed", "it rains"))
+    assert driver.outputs()[-1] == ("call_1", WORDS.result_pointer)
+    assert driver.creates() == 2
+
+
+def test_a_failure_is_spoken_whatever_was_said_before() -> None:
+    driver = steered()
+    driver.apply(act.AgentSaid(TURN, "it rains", final=True))
+    driver.tick(1.5)
+    respond(driver, "r2")
+    driver.apply(act.TurnEnded(TURN, "failed", None, "no luck"))
+    assert driver.creates() == 3
+
+
+def test_a_steered_turn_that_soon_ends_is_spoken_of_at_its_end_alone() -> None:
+    driver = steered()
+    driver.apply(act.AgentSaid(TURN, "it rains", final=True))
+    driver.tick(1.0)
+    driver.apply(act.TurnEnded(TURN, "completed", "it rains"))
+    assert driver.creates() == 2
+    respond(driver, "r2")
+    driver.tick(5.0)
+    assert driver.creates() == 2
+
+
+def test_what_another_request_has_brought_up_is_not_asked_for_again() -> None:
+    driver = steered()
+    driver.apply(act.AgentSaid(TURN, "a minute is left", final=False))
+    driver.apply(act.AppendText("how long?", respond=True))
+    respond(driver, "r2")
+    driver.tick(1.5)
+    assert driver.creates() == 2
+
+
+def test_an_answer_that_falls_due_without_an_upstream_is_asked_for_on_the_next() -> None:
+    driver = steered()
+    driver.apply(act.AgentSaid(TURN, "a minute is left", final=False))
+    driver.lose()
+    driver.tick(5.0)
+    driver.reopen()
+    driver.tick()
+    assert driver.creates() == 2
+
+
 def test_the_same_call_shown_twice_is_one_call() -> None:
     driver = running()
     driver.call()
