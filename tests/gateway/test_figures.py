@@ -29,12 +29,30 @@ async def quiet(client: RpcClient, after: int) -> None:
     await client.until(lambda note: idle.items() <= note.params.items(), after=after)
 
 
-async def ask(client: RpcClient, thread: str, *texts: str) -> None:
+async def ask(client: RpcClient, thread: str, text: str) -> None:
     """Type words that want an answer, and wait until it was given."""
     before = len(client.notifications)
-    for text in texts:
-        await client.call("thread/realtime/appendText", threadId=thread, text=text, respond=True)
+    await client.call("thread/realtime/appendText", threadId=thread, text=text, respond=True)
     await quiet(client, before)
+
+
+async def ask_behind_an_answer(client: RpcClient, thread: str, mock: MockServer) -> None:
+    """Twice; the end of the first answer is held back until the second was asked for."""
+    before = len(client.notifications)
+    mock.mock.faults.add({"fault": "lose", "on": "server", "match": {"type": "response.done"}})
+    await client.call("thread/realtime/appendText", threadId=thread, text="one", respond=True)
+    said = await client.until(lambda note: "responseId" in note.params, after=before)
+    await client.until(lambda note: note.method == "item/completed" and is_answer(note), after=before)
+    await client.call("thread/realtime/appendText", threadId=thread, text="two", respond=True)
+    await client.until(lambda note: note.params.get("responseWanted") is True, after=before)
+    (session,) = mock.mock.sessions()
+    over = {"type": "response.done", "response": {"id": said.params["responseId"], "status": "completed"}}
+    assert mock.mock.push(session["id"], over) is not None
+    await quiet(client, before)
+
+
+def is_answer(note: Notification) -> bool:
+    return bool(note.params["item"]["type"] == "assistantMessage")
 
 
 def is_end_of_call(note: Notification) -> bool:
@@ -59,7 +77,7 @@ async def test_the_figures_of_a_talk_are_true(tmp_path: Path) -> None:
             assert before["voxgate_records_stored_total"] == before["voxgate_first_audio_seconds_count"] == 0
             thread = await start(client)
             await ask(client, thread, "good morning")
-            await ask(client, thread, "one", "two")
+            await ask_behind_an_answer(client, thread, mock)
             await ask(client, thread, 'please call background_agent with {"prompt": "what is 2 plus 3"}')
             mock.mock.faults.add({"fault": "drop", "on": "client", "match": {"type": "response.create"}})
             await ask(client, thread, "are you still there?")
