@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from realtime.core import actions as act
 from realtime.core.config import SessionConfig
-from realtime.errors import Draining, GatewayError, InvalidRequest, Overloaded, SessionNotFound
+from realtime.errors import (
+    Draining,
+    GatewayError,
+    InvalidRequest,
+    OfferRefused,
+    Overloaded,
+    SessionNotFound,
+    UpstreamError,
+)
 from realtime.lanes import Sink, ThreadLane
+from realtime.live_call import LiveCall, Makers
 from realtime.open_threads import OpenThreads
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, SessionId, ThreadId
-from realtime.protocol.json import JsonObject
 from realtime.session.config import SessionBuilder, ThreadDigest
-from realtime.session.intake import Intake
 from realtime.session.media import ClientAudio
 from realtime.session.owner import Session
-from realtime.session.upstream import ControlPath, Opener, UpstreamConnection
+from realtime.session.upstream import ControlPath, UpstreamConnection
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.turns import Turns
@@ -28,6 +35,10 @@ from realtime.turns import Turns
 log = logging.getLogger(__name__)
 
 NOT_RUNNING = "the realtime conversation is not running"
+LEAVING = "the gateway is leaving: no new calls"
+HANG_UP_AFTER_S = 1.0
+"""A client that stops its call closes its own end too, which ends the call in order; so the upstream is asked to hang
+up only after a while."""
 REPLACE_S = 3.0
 """How long a replaced call may take to end."""
 
@@ -40,17 +51,6 @@ class Digests(Protocol):
         ...
 
 
-class _Call:
-    """A call and what belongs to it alone."""
-
-    def __init__(self, thread_id: ThreadId, session: Session) -> None:
-        self.thread_id = thread_id
-        self.session = session
-        self.intake = Intake()
-        self.ended = asyncio.Event()
-        self.alone_since: float | None = None
-
-
 class Calls:
     """Every method raises only ``GatewayError``s. A sink is the client that gets the call's audio."""
 
@@ -59,20 +59,21 @@ class Calls:
         threads: OpenThreads,
         turns: Turns,
         builder: SessionBuilder,
-        opener: Callable[[str], Opener],
+        makers: Makers,
         digests: Digests,
         limits: LimitsSettings,
     ) -> None:
         self._threads = threads
         self._turns = turns
         self._builder = builder
-        self._opener = opener
+        self._makers = makers
         self._digests = digests
         self._limits = limits
-        self._live: dict[ThreadId, _Call] = {}
-        self._all: set[_Call] = set()
+        self._live: dict[ThreadId, LiveCall] = {}
+        self._all: set[LiveCall] = set()
         """Those in ``_live``, and those that would take the place of one and are not connected yet."""
         self._group: asyncio.TaskGroup | None = None
+        self._leaving = asyncio.Event()
         self.max_calls = 200
         self.telemetry = Telemetry()
 
@@ -87,54 +88,89 @@ class Calls:
 
         What goes wrong, here or later, is notified on the thread.
         """
-        if self._group is None:
-            raise Draining("the gateway is leaving: no new calls")
-        if params.voice is not None and params.voice not in (*app.V1_VOICES, *app.V2_VOICES):
-            raise InvalidRequest(f"Invalid request: unknown variant `{params.voice[:80]}` of voice", field="voice")
-        if len(self._live) >= self.max_calls and params.thread_id not in self._live:
-            raise Overloaded("too many calls are live", retry_after_ms=5000)
-        lane = await self._threads.lane(params.thread_id)
+        lane = await self._admit(params)
         try:
-            call = await self._prepare(params, lane, sink)
+            self._launch(await self._prepare(params, lane, sink))
+        except Draining:
+            raise
         except GatewayError as error:
-            self._report(lane, error.message, error.code, retryable=error.retryable)
-        else:
-            if self._group is None:
-                raise Draining("the gateway is leaving: no new calls")
-            self._all.add(call)
-            self._live.setdefault(params.thread_id, call)
-            self.telemetry.session_opened()
-            self._group.create_task(self._run(call, lane))
+            self._report(lane, error)
         return SessionId(params.realtime_session_id or params.session_id or params.thread_id)
 
-    async def _run(self, call: _Call, lane: ThreadLane) -> None:
+    async def place(self, params: app.RealtimeStartParams, sink: Sink | None) -> LiveCall:
+        """The same; the call, whose ``answered`` can be waited for. What goes wrong is raised."""
+        call = await self._prepare(params, await self._admit(params), sink)
+        self._launch(call)
+        return call
+
+    async def _admit(self, params: app.RealtimeStartParams) -> ThreadLane:
+        """Refuse what cannot even be begun; the thread's way out."""
+        if self._group is None:
+            raise Draining(LEAVING)
+        if params.voice is not None and params.voice not in (*app.V1_VOICES, *app.V2_VOICES):
+            raise InvalidRequest(f"Invalid request: unknown variant `{params.voice[:80]}` of voice", field="voice")
+        self._builder.medium(params)
+        if len(self._live) >= self.max_calls and params.thread_id not in self._live:
+            raise Overloaded("too many calls are live", retry_after_ms=5000)
+        return await self._threads.lane(params.thread_id)
+
+    def _launch(self, call: LiveCall) -> None:
+        if self._group is None:
+            raise Draining(LEAVING)
+        self._all.add(call)
+        self._live.setdefault(call.thread_id, call)
+        self.telemetry.session_opened(call.medium)
+        self._group.create_task(self._run(call))
+
+    async def _run(self, call: LiveCall) -> None:
         """One call from start to end. The one place where an unforeseen exception of a call ends."""
-        thread_id = call.thread_id
         try:
+            await call.answer_offer()
             await call.session.run(self.telemetry)
+        except OfferRefused as error:
+            self._report(call.lane, call.fail(error))
         except Exception:
-            log.exception("a call of thread %s failed", thread_id)
-            self._report(lane, "internal error", "internal", retryable=False)
+            log.exception("a call of thread %s failed", call.thread_id)
+            self._report(call.lane, call.fail(GatewayError("internal error")))
             if call.session.was_begun:
-                lane.live(app.Notification("thread/realtime/closed", {"threadId": thread_id, "reason": "error"}))
+                params = {"threadId": call.thread_id, "reason": "error"}
+                call.lane.live(app.Notification("thread/realtime/closed", params))
         finally:
             self.telemetry.session_closed(call.session.reason or "error")
-            call.ended.set()
+            call.finish()
             self._all.discard(call)
-            if self._live.get(thread_id) is call:
-                del self._live[thread_id]
+            if self._live.get(call.thread_id) is call:
+                del self._live[call.thread_id]
+            await self._free(call)
 
-    async def _prepare(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> _Call:
+    async def _free(self, call: LiveCall) -> None:
+        """End the peer, and the call at the upstream."""
+        if call.peer is not None:
+            self.telemetry.peer_ended(call.peer.stats.packets_lost, call.peer.stats.concealed_ms)
+            await call.peer.close()
+        if call.upstream is not None:
+            if call.session.reason == "requested":
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HANG_UP_AFTER_S):
+                        await self._leaving.wait()
+            await call.upstream.hang_up()
+
+    async def _prepare(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> LiveCall:
         self._builder.check(params)
         digest = await self._digests(params.thread_id)
         loop_ms = asyncio.get_running_loop().time() * 1000
         built = self._builder.build(params, digest, clock_offset_ms=int(time.time() * 1000 - loop_ms))
-        inner = self._opener(self._builder.model(params))
-        made: list[_Call] = []
+        medium, model = self._builder.medium(params), self._builder.model(params)
+        upstream = self._makers.call(model, params) if medium in ("upstream", "existing") else None
+        inner = upstream.open if upstream is not None else self._makers.opener(model)
+        made: list[LiveCall] = []
 
         async def opened(config: SessionConfig) -> UpstreamConnection:
             """The first connection is the success that a running call gives way to."""
-            connection = await inner(config)
+            try:
+                connection = await inner(config)
+            except UpstreamError as error:
+                raise made[0].fail(error) from None
             try:
                 await self._take_over(made[0])
             except BaseException:
@@ -142,12 +178,21 @@ class Calls:
                 raise
             return connection
 
-        session = Session(built, ControlPath(opened), ClientAudio(lane, sink), lane, self._turns, self._limits)
-        call = _Call(params.thread_id, session)
-        made.append(call)
-        return call
+        async def dialled(config: SessionConfig) -> str:
+            """And so is the answer of an upstream."""
+            answer = await made[0].dial()
+            await self._take_over(made[0])
+            made[0].accept(answer)
+            return answer
 
-    async def _take_over(self, call: _Call) -> None:
+        path = ControlPath(opened, dialled)
+        media = self._makers.peer() if medium == "gateway" else ClientAudio(lane, sink)
+        session = Session(built, path, media, lane, self._turns, self._limits)
+        offer = params.transport.sdp if params.transport is not None else None
+        made.append(LiveCall(session, lane, sink, offer=offer, upstream=upstream))
+        return made[0]
+
+    async def _take_over(self, call: LiveCall) -> None:
         """The call is connected: the one that ran on the thread ends, and has said so."""
         older = self._live.get(call.thread_id)
         self._live[call.thread_id] = call
@@ -166,9 +211,10 @@ class Calls:
             raise SessionNotFound(NOT_RUNNING)
         return call.session
 
-    def _report(self, lane: ThreadLane, message: str, code: str, *, retryable: bool) -> None:
-        log.warning("thread %s: no call: %s", lane.thread.id, code)
-        params = {"threadId": lane.thread.id, "message": message, "code": code, "retryable": retryable}
+    def _report(self, lane: ThreadLane, error: GatewayError) -> None:
+        log.warning("thread %s: no call: %s", lane.thread.id, error.code)
+        said = {"message": error.message, "code": error.code, "retryable": error.retryable}
+        params = {"threadId": lane.thread.id, **said}
         lane.live(app.Notification("thread/realtime/error", params))
 
     # -- feeding ---------------------------------------------------------------------------------------
@@ -180,9 +226,7 @@ class Calls:
             raise SessionNotFound(NOT_RUNNING)
         data, duration_ms = call.intake.accept(audio)
         if data:
-            dropped = call.session.append_audio(data, duration_ms)
-            if dropped:
-                self.telemetry.audio_dropped(dropped)
+            self.telemetry.audio_dropped(call.session.append_audio(data, duration_ms))
 
     async def append_text(self, params: app.AppendTextParams) -> Seq | None:
         """Store the text as an item and pass it on; returns its number after the commit."""
@@ -204,7 +248,7 @@ class Calls:
             await call.session.stop("requested")
             await call.ended.wait()
 
-    def _of(self, thread_id: ThreadId) -> list[_Call]:
+    def _of(self, thread_id: ThreadId) -> list[LiveCall]:
         return [call for call in self._all if call.thread_id == thread_id]
 
     # -- looking after ---------------------------------------------------------------------------------
@@ -218,29 +262,30 @@ class Calls:
         call = self._live.get(thread_id)
         return call.session if call else None
 
-    def status(self, thread_id: ThreadId) -> JsonObject | None:
-        """The live call's state for humans."""
-        call = self._live.get(thread_id)
-        return call.session.status() if call else None
+    def find(self, thread_id: ThreadId, call_id: str | None = None) -> LiveCall | None:
+        """The call of that name, or else the one that is live on the thread."""
+        if call_id is None:
+            return self._live.get(thread_id)
+        return next((call for call in self._of(thread_id) if call.id == call_id), None)
 
     def take_audio(self, thread_id: ThreadId, sink: Sink) -> None:
         """From now on this client gets the call's audio."""
         call = self._live.get(thread_id)
-        if call is not None:
-            call.session.media.owner = sink
+        if call is not None and call.chunks is not None:
+            call.chunks.owner = sink
 
     def forget(self, sink: Sink) -> None:
         """The client has gone: audio that was its own goes nowhere."""
         for call in self._live.values():
-            if call.session.media.owner is sink:
-                call.session.media.owner = None
+            if call.chunks is not None and call.chunks.owner is sink:
+                call.chunks.owner = None
 
     async def sweep(self) -> None:
         """End the calls that nobody has watched for ``limits.orphan_s``."""
         now = asyncio.get_running_loop().time()
         for call in list(self._all):
             lane = self._threads.lane_if_open(call.thread_id)
-            if lane is not None and lane.sinks:
+            if call.has_person or (lane is not None and lane.sinks):
                 call.alone_since = None
             elif call.alone_since is None:
                 call.alone_since = now
@@ -250,6 +295,7 @@ class Calls:
     async def drain(self) -> None:
         """No new calls; end those that run, and wait for them at most ``limits.drain_s``."""
         self._group = None
+        self._leaving.set()
         calls = list(self._all)
         for call in calls:
             await call.session.stop("draining")

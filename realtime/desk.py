@@ -84,7 +84,8 @@ class Desk:
             return
         if "api_key" in given and not given["api_key"].get_secret_value().strip():
             raise InvalidRequest("Invalid request: the key is empty", field="apiKey")
-        base = {"base_url": UpstreamSettings.model_fields["base_url"].default, "api_key": None, "api_key_file": None}
+        address = UpstreamSettings.model_fields["base_url"].default
+        base = {"base_url": address, "calls_base_url": None, "api_key": None, "api_key_file": None}
         try:
             chosen = UpstreamSettings.model_validate({**self._settings.upstream.model_dump(), **base, **given})
         except ValidationError as error:

@@ -61,6 +61,18 @@ class OfferRefused(InvalidRequest):
     code = "invalid_offer"
 
 
+class PreconditionRequired(InvalidRequest):
+    """The request must say what it is about (RFC 6585)."""
+
+    code = "precondition_required"
+
+
+class PreconditionFailed(InvalidRequest):
+    """It is about something that is no longer so (RFC 9110)."""
+
+    code = "precondition_failed"
+
+
 class UnknownMethod(InvalidRequest):
     """No method of that name."""
 

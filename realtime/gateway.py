@@ -17,11 +17,17 @@ from realtime.desk import Breaks, Desk
 from realtime.errors import Draining, StoreError
 from realtime.lanes import Outgoing, Sink
 from realtime.library import Library, RecordPage
+from realtime.live_call import Makers
+from realtime.offers import Answered, Offers
 from realtime.open_threads import OpenThreads, Resumption
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ThreadId
+from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime_v1 import codec_for
 from realtime.session.config import SessionBuilder, ThreadDigest
+from realtime.session.ice_servers import IceServer
+from realtime.session.peer_audio import PeerAudio
+from realtime.session.signalling import UpstreamCall
 from realtime.session.upstream import Opener, UpstreamConnection, WebSocketOpener
 from realtime.settings import Settings
 from realtime.telemetry import Telemetry
@@ -30,8 +36,10 @@ from realtime.threads.recovery import recover
 from realtime.threads.sql import SqlThreadStore
 from realtime.turns import TurnRequest, Turns
 from transports.link import MessageLink
+from transports.peer import PeerSettings
+from transports.webrtc import AiortcPeer
 
-__all__ = ["Gateway", "Outgoing", "RecordPage", "Resumption", "Sink"]
+__all__ = ["Answered", "Gateway", "IceServer", "Outgoing", "RecordPage", "Resumption", "Sink"]
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +65,12 @@ class Gateway:
             self._agent = slow = SlowAgent(self._agent)
             breaks = (*breaks, slow)
         self.desk = Desk(settings, builder, breaks, note)
+        self._peers = PeerSettings(
+            udp_ports=settings.server.udp_port_range,
+            public_ip=settings.server.public_ip,
+            loopback=settings.server.is_loopback,
+            private_candidates=settings.server.private_candidates,
+        )
         self._store = SqlThreadStore(settings.store_url(), timeout_s=settings.store.timeout_s)
         self.telemetry = Telemetry()
         self._turns = Turns(self._agent, settings.agent, settings.limits, telemetry=self.telemetry)
@@ -67,10 +81,11 @@ class Gateway:
             self.threads,
             self._turns,
             builder,
-            self._opener,
+            Makers(self._opener, self._upstream_call, self._peer),
             self._digest,
             settings.limits,
         )
+        self.offers = Offers(self.calls, settings.server.ice_servers)
         self.calls.max_calls = settings.server.max_sessions
         self.calls.telemetry = self.telemetry
 
@@ -130,6 +145,12 @@ class Gateway:
         """The client has gone."""
         self.threads.unsubscribe(sink)
         self.calls.forget(sink)
+
+    async def read_thread(self, params: app.ThreadReadParams) -> JsonObject:
+        """The thread as ``thread/read`` shows it, with the state of its live call, where there is one."""
+        shown = await self.library.read(params.thread_id, include_turns=params.include_turns)
+        call = self.calls.find(params.thread_id)
+        return {**shown, "realtime": call.status()} if call is not None else shown
 
     async def prepare_resume(self, params: app.ThreadResumeParams, sink: Sink) -> Resumption:
         """As ``OpenThreads.prepare_resume``; takes the audio over where that was asked."""
@@ -206,6 +227,19 @@ class Gateway:
         if self._connect is not None and upstream.embedded:
             return _EmbeddedOpener(self._connect)
         return WebSocketOpener(upstream, model=model, max_bytes=self._settings.limits.upstream_message_bytes)
+
+    def _upstream_call(self, model: str, params: app.RealtimeStartParams) -> UpstreamCall:
+        transport = params.transport or app.Transport()
+        return UpstreamCall(
+            self.desk.upstream,
+            model=model,
+            max_bytes=self._settings.limits.upstream_message_bytes,
+            offer=transport.sdp or "",
+            call_id=transport.call_id,
+        )
+
+    def _peer(self) -> PeerAudio:
+        return PeerAudio(AiortcPeer(self._peers))
 
     async def _digest(self, thread_id: ThreadId) -> ThreadDigest:
         """This thread's newest lines, and one line of each of the recent others."""

@@ -154,6 +154,8 @@ class ServerSettings(Section):
     """Announced in answers to WebRTC offers in place of this machine's own addresses (1:1 NAT)."""
     udp_ports: str | None = None
     """``FIRST-LAST``: the UDP ports of the gateway's own WebRTC peers; None: any."""
+    private_candidates: bool = True
+    """False: a browser's candidates in private, loopback and link-local ranges are never contacted."""
     ice_servers: tuple[IceServerSettings, ...] = ()
     """Handed out to clients with the answer of a WebRTC call."""
     max_sessions: int = Field(default=200, ge=1)

@@ -64,6 +64,9 @@ class Telemetry:
     def __init__(self) -> None:
         self._opened = _Counter("voxgate_sessions_opened_total", "Realtime sessions begun.")
         self._closed = _Counter("voxgate_sessions_closed_total", "Realtime sessions ended, by reason.", "reason")
+        self._media = _Counter("voxgate_calls_total", "Calls begun, by how their sound travels.", "medium")
+        self._packets_lost = _Counter("voxgate_webrtc_packets_lost_total", "Packets of microphones that never came.")
+        self._concealed = _Counter("voxgate_webrtc_concealed_ms_total", "Sound of microphones that was filled in.")
         self._reconnects = _Histogram(
             "voxgate_upstream_reconnect_seconds", "From losing the upstream to having it back."
         )
@@ -87,9 +90,15 @@ class Telemetry:
         )
         self._lag = _Histogram("voxgate_loop_lag_seconds", "How late the event loop was.")
 
-    def session_opened(self) -> None:
-        """A realtime session has begun."""
+    def session_opened(self, medium: str = "chunks") -> None:
+        """A realtime session has begun; its sound travels as ``session/medium.py`` names it."""
         self._opened.add()
+        self._media.add(value=medium)
+
+    def peer_ended(self, packets_lost: int, concealed_ms: int) -> None:
+        """A WebRTC peer of ours is over; so much of the microphone was lost on the way, and filled in."""
+        self._packets_lost.add(packets_lost)
+        self._concealed.add(concealed_ms)
 
     def session_closed(self, reason: str) -> None:
         """It has ended; ``reason`` is that of ``thread/realtime/closed``."""
@@ -113,8 +122,9 @@ class Telemetry:
         self._turn_seconds.observe(seconds)
 
     def audio_dropped(self, chunks: int) -> None:
-        """Microphone chunks were dropped before they reached the upstream."""
-        self._dropped.add(chunks)
+        """So many microphone chunks, or none, were dropped before they reached the upstream."""
+        if chunks:
+            self._dropped.add(chunks)
 
     def client_opened(self) -> None:
         """A client has connected."""

@@ -21,7 +21,8 @@ PACKAGES = ("realtime", "transports", "prompts")
 
 FLOOR_0 = frozenset({"protocol", "errors", "settings", "queues", "telemetry", "prompts"})
 BELOW_GATEWAY = FLOOR_0 | {"core", "transports", "threads", "agents", "lanes", "turns", "session"}
-BELOW_CLI = BELOW_GATEWAY | {"library", "open_threads", "calls", "desk", "gateway", "mock", "server"}
+GATEWAY_PARTS = frozenset({"library", "open_threads", "live_call", "calls", "offers", "desk"})
+BELOW_CLI = BELOW_GATEWAY | GATEWAY_PARTS | {"gateway", "mock", "server"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "prompts": frozenset(),
     "errors": frozenset(),
@@ -38,9 +39,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "session": FLOOR_0 | {"core", "transports", "turns", "lanes"},
     "library": FLOOR_0 | {"threads"},
     "open_threads": FLOOR_0 | {"threads", "lanes"},
-    "calls": FLOOR_0 | {"core", "lanes", "turns", "session", "open_threads"},
+    "live_call": FLOOR_0 | {"core", "lanes", "session"},
+    "calls": FLOOR_0 | {"core", "lanes", "turns", "session", "open_threads", "live_call"},
+    "offers": FLOOR_0 | {"calls", "live_call", "session"},
     "desk": FLOOR_0 | {"session"},
-    "gateway": BELOW_GATEWAY | {"library", "open_threads", "calls", "desk"},
+    "gateway": BELOW_GATEWAY | GATEWAY_PARTS,
     "mock": frozenset({"protocol", "errors", "queues", "transports"}),
     "server": FLOOR_0 | {"gateway", "desk"},
     "commands": BELOW_CLI,

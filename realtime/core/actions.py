@@ -102,6 +102,21 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayedTo:
+    """Our own peer's clock: ``ms`` of this item were sent, all before it, nothing after it; None: nothing at all."""
+
+    item_id: ItemId | None
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The call's sound has nowhere to go any more; ``clean`` when the person hung up."""
+
+    loss: Loss
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
     """Stop the answer."""
 
@@ -181,6 +196,8 @@ Command = (
     | AppendText
     | AppendSpeech
     | Played
+    | PlayedTo
+    | MediaLost
     | Interrupt
     | CommitAudio
     | ClearAudio

@@ -164,7 +164,7 @@ class Conversation:
 
     def _dispatch(self, command: Command) -> None:
         match command:
-            case act.CallAnswered() | act.CallRefused() | act.UpstreamOpened() | act.UpstreamLost():
+            case act.CallAnswered() | act.CallRefused() | act.UpstreamOpened() | act.UpstreamLost() | act.MediaLost():
                 self._dispatch_upstream(command)
             case act.AppendText():
                 self._append_text(command)
@@ -173,6 +173,8 @@ class Conversation:
                 self._call.want_response()
             case act.Played():
                 self._answer.played(command.item_id, command.ms)
+            case act.PlayedTo():
+                self._call.playback.reached(command.item_id, command.ms)
             case act.Interrupt():
                 self._answer.interrupt()
             case act.CommitAudio():
@@ -206,7 +208,7 @@ class Conversation:
                 assert_never(command)
 
     def _dispatch_upstream(
-        self, command: act.CallAnswered | act.CallRefused | act.UpstreamOpened | act.UpstreamLost
+        self, command: act.CallAnswered | act.CallRefused | act.UpstreamOpened | act.UpstreamLost | act.MediaLost
     ) -> None:
         upstreams, final = self._upstreams, None
         match command:
@@ -218,6 +220,8 @@ class Conversation:
                 upstreams.opened(command.generation)
             case act.UpstreamLost():
                 final = upstreams.lost(command.generation, command.loss)
+            case act.MediaLost():
+                final = command.loss
         if final is not None:
             self._end(final)
 

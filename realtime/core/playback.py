@@ -73,6 +73,17 @@ class Playback:
         track.cut = ms
         return Cut(item_id, ms, track.received)
 
+    def reached(self, item_id: ItemId | None, ms: int) -> None:
+        """So far it was played, in the order of the items: an exact report, taken just before a cut."""
+        if item_id is not None and item_id not in self._tracks:
+            return
+        before = item_id is not None
+        for known, track in self._tracks.items():
+            if known == item_id:
+                track.report, before = ms, False
+            else:
+                track.report = track.received if before else 0
+
     def done(self, item_id: ItemId | None = None) -> None:
         """The item's response has ended (None: of all items); its audio may still be playing."""
         for known, track in self._tracks.items():

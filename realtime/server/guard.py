@@ -53,7 +53,7 @@ class Guard:
             origin = self._access.check_origin(request)
             if origin is not None:
                 request[_ALLOWED_ORIGIN] = origin
-                if request.method == hdrs.METH_OPTIONS:
+                if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
                     return _preflight()
             self._check_credentials(request)
             return await handler(request)
@@ -83,6 +83,7 @@ class Guard:
         response.headers["X-Content-Type-Options"] = "nosniff"
         if (origin := request.get(_ALLOWED_ORIGIN)) is not None:
             response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "Location, ETag, Link, Retry-After"
             response.headers["Vary"] = "Origin"
 
     def _check_credentials(self, request: web.Request) -> None:
@@ -130,8 +131,8 @@ def _preflight() -> web.Response:
     return web.Response(
         status=204,
         headers={
-            "Access-Control-Allow-Methods": "GET, POST, DELETE",
-            "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
+            "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, Last-Event-ID",
             "Access-Control-Max-Age": "600",
         },
     )

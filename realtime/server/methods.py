@@ -58,7 +58,7 @@ async def _thread_start(gateway: Gateway, sink: Sink, params: app.ThreadStartPar
 
 
 async def _thread_read(gateway: Gateway, sink: Sink, params: app.ThreadReadParams) -> Answer:
-    return Answer({"thread": await gateway.library.read(params.thread_id, include_turns=params.include_turns)})
+    return Answer({"thread": await gateway.read_thread(params)})
 
 
 async def _thread_list(gateway: Gateway, sink: Sink, params: app.ThreadListParams) -> Answer:

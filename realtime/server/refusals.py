@@ -29,6 +29,8 @@ class Refusal:
 TABLE: dict[str, Refusal] = {
     "parse_error": Refusal(INVALID, 400),
     "invalid_offer": Refusal(INVALID, 400),
+    "precondition_required": Refusal(INVALID, 428),
+    "precondition_failed": Refusal(INVALID, 412),
     "unknown_method": Refusal(INVALID, 404),
     "invalid_params": Refusal(INVALID, 422),
     "not_initialized": Refusal(INVALID, 409),

@@ -15,6 +15,7 @@ from realtime.gateway import Gateway
 from realtime.protocol import appserver as app
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
+from realtime.server.call_resources import FRAGMENT, OFFER, CallParams, describe, hang_up, take_offer, trickle
 from realtime.server.validation import parse_params
 
 P = TypeVar("P", bound=app.Params)
@@ -48,6 +49,8 @@ class Route:
     status: int
     body: type[app.Params] | None = None
     query: type[app.Params] | None = None
+    text: str | None = None
+    """The media type of a body that is no JSON."""
 
 
 def json_response(value: JsonObject, *, status: int = 200) -> web.Response:
@@ -67,7 +70,7 @@ async def _list_threads(gateway: Gateway, request: web.Request) -> web.Response:
 
 async def _read_thread(gateway: Gateway, request: web.Request) -> web.Response:
     params = _query(request, app.ThreadReadParams)
-    return json_response({"thread": await gateway.library.read(params.thread_id, include_turns=params.include_turns)})
+    return json_response({"thread": await gateway.read_thread(params)})
 
 
 async def _delete_thread(gateway: Gateway, request: web.Request) -> web.Response:
@@ -93,6 +96,8 @@ async def _start_turn(gateway: Gateway, request: web.Request) -> web.Response:
 
 
 async def _start_realtime(gateway: Gateway, request: web.Request) -> web.Response:
+    if request.content_type == OFFER:
+        return await take_offer(gateway, request)
     session_id = await gateway.calls.start(await _body(request, app.RealtimeStartParams), None)
     return json_response({"sessionId": session_id}, status=202)
 
@@ -129,6 +134,7 @@ async def _break(gateway: Gateway, request: web.Request) -> web.Response:
 
 
 _THREAD = "/v1/threads/{threadId}"
+_CALL = f"{_THREAD}/realtime"
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/threads", _create_thread, "Make a thread", 201, body=app.ThreadStartParams),
@@ -138,10 +144,21 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_THREAD}/items", _items, "Records after a position", 200, query=ItemsQuery),
     Route("GET", f"{_THREAD}/transcript", _transcript, "The thread to read", 200, query=TranscriptQuery),
     Route("POST", f"{_THREAD}/turns", _start_turn, "Give the agent a typed task", 202, body=app.TurnStartParams),
-    Route("POST", f"{_THREAD}/realtime", _start_realtime, "Begin a call", 202, body=app.RealtimeStartParams),
+    Route("POST", _CALL, _start_realtime, "Begin a call", 202, body=app.RealtimeStartParams, text=OFFER),
     Route("DELETE", f"{_THREAD}/realtime", _stop_realtime, "End whatever runs", 204, query=app.ThreadParams),
-    Route("POST", f"{_THREAD}/realtime/text", _append_text, "Say something in writing", 202, body=app.AppendTextParams),
-    Route("POST", f"{_THREAD}/realtime/interrupt", _interrupt, "Stop the answer", 202, body=app.ThreadParams),
+    Route("OPTIONS", f"{_THREAD}/realtime", describe, "What may be posted; ICE servers", 204, query=app.ThreadParams),
+    Route("POST", f"{_CALL}/text", _append_text, "Say something in writing", 202, body=app.AppendTextParams),
+    Route("POST", f"{_CALL}/interrupt", _interrupt, "Stop the answer", 202, body=app.ThreadParams),
+    Route(
+        "PATCH",
+        f"{_CALL}/{{callId}}",
+        trickle,
+        "Candidates that come later",
+        204,
+        query=CallParams,
+        text=FRAGMENT,
+    ),
+    Route("DELETE", f"{_CALL}/{{callId}}", hang_up, "Hang a WebRTC call up", 200, query=CallParams),
     Route("GET", "/v1/console", _about, "For the page: who answers, and what can be turned", 200),
     Route("PUT", "/v1/console/upstream", _use_upstream, "Another voice model for new calls", 200, body=UpstreamChoice),
     Route("POST", "/v1/console/breaks", _break, "Do harm to a call of the embedded model", 202, body=BreakParams),
@@ -156,11 +173,7 @@ async def _body(request: web.Request, model: type[P]) -> P:
     """The JSON body (or none) with the path's thread id."""
     text = await request.read()
     if text and request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(
-            text="the body must be application/json"
-            if request.content_type != "application/sdp"
-            else "WebRTC offers (application/sdp) are not taken; start with a JSON body"
-        )
+        raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
     try:
         values = json.decode_object(text) if text else {}
     except ValueError as error:

@@ -82,10 +82,12 @@ def _operation(route: Route) -> JsonObject:
         "parameters": _parameters(route),
         "responses": {str(route.status): {"description": "done"}, "default": _error_response()},
     }
+    bodies: JsonObject = {}
     if route.body is not None:
-        schema = {"$ref": _REF.format(model=route.body.__name__)}
-        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
-    return operation
+        bodies["application/json"] = {"schema": {"$ref": _REF.format(model=route.body.__name__)}}
+    if route.text is not None:
+        bodies[route.text] = {"schema": {"type": "string"}}
+    return {**operation, "requestBody": {"content": bodies}} if bodies else operation
 
 
 def _events_operation() -> JsonObject:
@@ -106,7 +108,12 @@ def _parameters(route: Route) -> list[JsonObject]:
     if route.query is not None:
         schema = route.query.model_json_schema(by_alias=True)
         parameters += [
-            {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": value}
+            {
+                "name": name,
+                "in": "path" if f"{{{name}}}" in route.path else "query",
+                "required": name in schema.get("required", ()),
+                "schema": value,
+            }
             for name, value in schema["properties"].items()
             if name != "threadId"
         ]

@@ -1,17 +1,36 @@
-"""Where the call's audio goes: the media ports."""
+"""Where the call's audio goes and comes from: the contract of a media port, and chunks to a client.
+
+The other body is ``peer_audio.PeerAudio``. In a call whose media the upstream carries the port is a client's too:
+for the audio that may still come by the sideband.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
+from realtime.core.actions import Loss
 from realtime.lanes import Sink, ThreadLane
 from realtime.protocol.appserver import Notification, Shed
 from realtime.protocol.audio import AudioChunk
 from realtime.protocol.ids import ItemId
+from realtime.protocol.json import JsonObject
+
+Append = Callable[[str, float], object]
+"""Takes base64 of the session's own format and its duration in ms; never waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What has been played: ``ms`` of this item, all before it, nothing after it; item None: nothing at all."""
+
+    item_id: ItemId | None
+    ms: int
 
 
 class MediaPort(Protocol):
-    """The way to a person's ear."""
+    """The way to a person's ear, and from the mouth where the port has a microphone of its own."""
 
     def play(self, chunk: AudioChunk) -> None:
         """Take a chunk; never waits."""
@@ -19,6 +38,22 @@ class MediaPort(Protocol):
 
     def flush(self, item_id: ItemId | None) -> None:
         """Drop what is not played yet."""
+        ...
+
+    def position(self) -> Position | None:
+        """How far it has played; None where the port does not know."""
+        ...
+
+    async def run(self, append: Append) -> Loss | None:
+        """Carry the call's sound, the microphone to ``append``; returns why no more comes, None when it never does."""
+        ...
+
+    def status(self) -> JsonObject:
+        """Figures for humans."""
+        ...
+
+    async def close(self) -> None:
+        """Free everything; idempotent."""
         ...
 
 
@@ -48,3 +83,18 @@ class ClientAudio:
         """``thread/realtime/outputAudio/flush`` to the owner, behind the audio that it drops."""
         params = {"threadId": self._lane.thread.id, **({"itemId": item_id} if item_id else {})}
         self._lane.live(Notification("thread/realtime/outputAudio/flush", params))
+
+    def position(self) -> Position | None:
+        """The client's clock reports by ``thread/realtime/played``."""
+        return None
+
+    async def run(self, append: Append) -> Loss | None:
+        """The microphone comes by calls of the client's."""
+        return None
+
+    def status(self) -> JsonObject:
+        """Nothing to tell."""
+        return {}
+
+    async def close(self) -> None:
+        """Nothing to free."""

@@ -20,9 +20,9 @@ from realtime.errors import GatewayError, Overloaded, SessionNotFound
 from realtime.lanes import ThreadLane
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, TurnId
-from realtime.protocol.realtime import Malformed
+from realtime.protocol.realtime import Malformed, SpeechStarted
 from realtime.queues import UpstreamOutbox
-from realtime.session.media import ClientAudio
+from realtime.session.media import MediaPort
 from realtime.session.observer import Observer
 from realtime.session.upstream import ControlPath
 from realtime.session.wires import Heard, Wires
@@ -51,7 +51,7 @@ class Session:
         self,
         config: SessionConfig,
         path: ControlPath,
-        media: ClientAudio,
+        media: MediaPort,
         lane: ThreadLane,
         turns: Turns,
         limits: LimitsSettings,
@@ -78,11 +78,13 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._wires.group = group
+                sound = group.create_task(self._carry_sound(telemetry))
                 try:
                     self._perform(self._conversation.start(now=self._now()))
                     while self._reason is None:
                         self._handle(await self._next())
                 finally:
+                    sound.cancel()
                     await self._wires.leave()
         finally:
             self._retire()
@@ -174,6 +176,22 @@ class Session:
         except TimeoutError:
             return None
 
+    async def _carry_sound(self, telemetry: Telemetry) -> None:
+        """Until the media port has no more; a call whose sound is lost is over."""
+
+        def take(data: str, duration_ms: float) -> None:
+            telemetry.audio_dropped(self.append_audio(data, duration_ms))
+
+        loss = await self.media.run(take)
+        if loss is not None:
+            await self._inbox.put(act.MediaLost(loss))
+
+    def _locate(self) -> None:
+        """Before something is cut off: what was heard until now, where the media port knows."""
+        position = self.media.position()
+        if position is not None:
+            self._perform(self._conversation.apply(act.PlayedTo(position.item_id, position.ms), now=self._now()))
+
     def _handle(self, message: _Message | None) -> None:
         now = self._now()
         match message:
@@ -182,6 +200,8 @@ class Session:
             case Heard():
                 if isinstance(message.event, Malformed):
                     self._count_garbage(message.event)
+                if isinstance(message.event, SpeechStarted):
+                    self._locate()
                 self._observer.heard(message.event, now=now)
                 self._perform(self._conversation.receive(message.event, message.generation, now=now))
             case _Delivery():
@@ -192,6 +212,8 @@ class Session:
                 self._wires.drop(message.generation)
                 self._perform(self._conversation.apply(message, now=now))
             case _:
+                if isinstance(message, act.Interrupt):
+                    self._locate()
                 self._perform(self._conversation.apply(message, now=now))
 
     def _perform(self, actions: list[act.Action]) -> Commit | None:

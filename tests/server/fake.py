@@ -12,8 +12,9 @@ import aiohttp
 from realtime.calls import Calls
 from realtime.core.actions import CloseReason
 from realtime.errors import SessionNotFound, ThreadNotFound
-from realtime.gateway import Gateway, Outgoing, RecordPage, Resumption, Sink
+from realtime.gateway import Answered, Gateway, IceServer, Outgoing, RecordPage, Resumption, Sink
 from realtime.library import Library
+from realtime.offers import Offers
 from realtime.open_threads import OpenThreads
 from realtime.protocol import appserver as app
 from realtime.protocol import json
@@ -206,6 +207,39 @@ class FakeCalls(Calls):
         self.running.discard(thread_id)
 
 
+class FakeOffers(Offers):
+    """One call, named by ``answered``."""
+
+    def __init__(self, journal: Journal, threads: FakeThreads) -> None:
+        self.journal = journal
+        self.known = threads
+        self.servers: list[IceServer] = []
+        self.answered = Answered("v=0\r\nanswer", "rtc_1", '"tag"', SessionId("sess_1"))
+        self.running = True
+
+    def ice_servers(self) -> list[IceServer]:
+        return self.servers
+
+    async def take(self, params: app.RealtimeStartParams) -> Answered:
+        await self.journal.wait("take_offer", params)
+        self.known.found(params.thread_id)
+        return self.answered
+
+    async def trickle(self, thread_id: ThreadId, call_id: str, fragment: str) -> None:
+        self.etag(thread_id, call_id)
+        await self.journal.wait("trickle", fragment)
+
+    def etag(self, thread_id: ThreadId, call_id: str) -> str:
+        if thread_id not in self.known.logs or call_id != self.answered.call_id or not self.running:
+            raise SessionNotFound("no such call")
+        return self.answered.etag
+
+    async def hang_up(self, thread_id: ThreadId, call_id: str) -> None:
+        self.etag(thread_id, call_id)
+        await self.journal.wait("hang_up", call_id)
+        self.running = False
+
+
 class FakeGateway(Gateway):
     """Records what the doors ask for and answers at once, or as its journal says."""
 
@@ -216,7 +250,12 @@ class FakeGateway(Gateway):
         self.library = FakeLibrary(self.journal, self.fake_threads)
         self.threads = self.fake_threads
         self.calls = self.fake_calls
+        self.fake_offers = FakeOffers(self.journal, self.fake_threads)
+        self.offers = self.fake_offers
         self.gone: list[Sink] = []
+
+    async def read_thread(self, params: app.ThreadReadParams) -> JsonObject:
+        return await self.library.read(params.thread_id, include_turns=params.include_turns)
 
     async def prepare_resume(self, params: app.ThreadResumeParams, sink: Sink) -> Resumption:
         return await self.threads.prepare_resume(params, sink)

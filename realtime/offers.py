@@ -1,0 +1,83 @@
+"""Calls by offer and answer, for doors of requests: each is a resource with a name, as RFC 9725 (WHIP) shapes it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from realtime.calls import Calls
+from realtime.errors import InvalidRequest, OfferRefused, SessionNotFound
+from realtime.live_call import LiveCall
+from realtime.protocol.appserver import MAX_OFFER, RealtimeStartParams
+from realtime.protocol.ids import SessionId, ThreadId
+from realtime.session.ice_servers import IceServer, issued
+from realtime.settings import IceServerSettings
+
+_UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer: ``call_id`` names the call, ``etag`` its ICE session."""
+
+    sdp: str
+    call_id: str
+    etag: str
+    session_id: SessionId
+
+
+class Offers:
+    """Every method raises only ``GatewayError``s."""
+
+    def __init__(self, calls: Calls, servers: Sequence[IceServerSettings] = ()) -> None:
+        self._calls = calls
+        self._servers = servers
+
+    def ice_servers(self) -> list[IceServer]:
+        """STUN and TURN servers for one client, with credentials of its own."""
+        return issued(self._servers, now=time.time())
+
+    async def take(self, params: RealtimeStartParams) -> Answered:
+        """Begin a call with an offer; returns as soon as that is answered, be it by the upstream or by ourselves.
+
+        When the client goes away meanwhile, so does the call.
+        """
+        call = await self._calls.place(params, None)
+        try:
+            answer = await call.answered()
+        except BaseException:
+            await call.session.stop("requested")
+            raise
+        return Answered(answer, call.id, call.etag, call.session.config.session_id)
+
+    async def trickle(self, thread_id: ThreadId, call_id: str, fragment: str) -> None:
+        """Candidates that come after the offer (RFC 8840).
+
+        An upstream that answers learns the client's from its checks, so that there nothing is left to do.
+        Raises ``OfferRefused`` for what is no fragment, ``InvalidRequest`` for an ICE restart.
+        """
+        call = self._find(thread_id, call_id)
+        if len(fragment) > MAX_OFFER or "a=" not in fragment:
+            raise OfferRefused("Invalid request: no SDP fragment")
+        if call.peer is not None:
+            await call.peer.add_candidates(fragment)
+            return
+        known = set(_UFRAG.findall(call.offer or ""))
+        if known and set(_UFRAG.findall(fragment)) - known:
+            raise InvalidRequest("Invalid request: ICE restarts are not done: make a new call")
+
+    def etag(self, thread_id: ThreadId, call_id: str) -> str:
+        """That of the call's ICE session."""
+        return self._find(thread_id, call_id).etag
+
+    async def hang_up(self, thread_id: ThreadId, call_id: str) -> None:
+        """End the call."""
+        await self._find(thread_id, call_id).session.stop("requested")
+
+    def _find(self, thread_id: ThreadId, call_id: str) -> LiveCall:
+        call = self._calls.find(thread_id, call_id)
+        if call is None or call.offer is None:
+            raise SessionNotFound("no such call")
+        return call
