@@ -92,6 +92,10 @@ class InputBuffer:
             self._forget(self._fed - _KEPT_SILENCE_MS * scale)
         return found
 
+    def make_room(self, size: int) -> None:
+        """Forget the oldest sound where so many bytes more would not go in."""
+        self._forget(self._written + size - MOST_MS * self.format.bytes_per_ms)
+
     def commit(self) -> bytes:
         """Hand over everything; raises ``Refused`` when that is too little."""
         if self.audio_ms < _LEAST_COMMIT_MS:

@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from realtime.mock.carrier import Carrier
-from realtime.mock.faults import CloseWith, Cut, Deliver, Expire, Faults, FrameLine, Pause, Step
+from realtime.mock.faults import CloseWith, Cut, Deliver, Expire, Faults, FrameLine, HangUp, Pause, Step
 from realtime.mock.journal import Journal
 from realtime.mock.model import Close
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from transports.errors import LinkClosed
 
-Deliverer = Callable[[str | Expire], None]
-"""Takes what has come: a frame's text, or that the session is to end now."""
+Deliverer = Callable[[str | Expire | HangUp], None]
+"""Takes what has come: a frame's text, or how the session is to end now."""
 
 _AT_A_STRETCH = 64
 """Frames that one connection may bring before it lets others go on."""
@@ -137,7 +137,7 @@ class Connection:
                 await self._carrier.abort(reset=how == "rst")
             case CloseWith(code, reason):
                 await self._carrier.close(code, reason)
-            case Expire():
+            case Expire() | HangUp():
                 deliver(step)
             case _:
                 assert_never(step)

@@ -69,7 +69,9 @@ class Ears:
 
     def append(self, event: JsonObject) -> Iterable[JsonObject]:
         """Take sound."""
-        found = self._buffer.append(event["audio"])
+        return self._found(self._buffer.append(event["audio"]))
+
+    def _found(self, found: list[SpeechStarted | SpeechStopped]) -> Iterable[JsonObject]:
         if found:
             return self._turns(found)
         if self._buffer.speaking:
@@ -88,6 +90,12 @@ class Ears:
                 self.reply_wanted |= detection is not None and detection.create_response and self._answered
         if self._buffer.speaking:
             self._stream()
+
+    def hear(self, pcm: bytes) -> Iterable[JsonObject]:
+        """Take sound that never ends, as a call's: what nobody commits is forgotten at last."""
+        sound = self._buffer.format.from_pcm(pcm)
+        self._buffer.make_room(len(sound))
+        return self._found(self._buffer.write(sound))
 
     def overhear(self, pcm: bytes, words: str) -> Iterable[JsonObject]:
         """Take for a spoken turn what the model said itself."""

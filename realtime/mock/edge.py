@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from realtime.mock.faults import Fault
 from realtime.mock.refusal import Refused
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 
 MAX_MESSAGE = 32 * 1024 * 1024
 _KEY_PROTOCOL = "openai-insecure-api-key."
+_STALL_S = 3600.0
 _LINGER = struct.pack("ii", 1, 0)
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -77,6 +80,32 @@ def error(status: int, code: str, message: str, *, param: str | None = None) -> 
 def wrong_key() -> web.Response:
     """The answer to a key that is not the right one, or none."""
     return error(401, "invalid_api_key", "Incorrect API key provided.")
+
+
+def no_call(call_id: str) -> web.Response:
+    """The answer about a call that is not, or not any more."""
+    return error(404, "call_id_not_found", f"No session found for call_id '{call_id}'.")
+
+
+async def suffer(request: web.Request, struck: list[Fault]) -> web.StreamResponse | None:
+    """Let faults befall a request; returns the answer to it, None where it goes on."""
+    for fault in struck:
+        if fault.kind in ("delay", "stall"):
+            await asyncio.sleep(fault.args.get("seconds", 1.0 if fault.kind == "delay" else _STALL_S))
+        elif fault.kind == "refuse":
+            return _refusal(fault)
+        elif fault.kind in ("drop", "rst"):
+            cut(request, reset=fault.kind == "rst")
+            return web.Response(status=500)
+    return None
+
+
+def _refusal(fault: Fault) -> web.Response:
+    status = int(fault.args.get("status", 503))
+    answer = error(status, "refused", "Refused on purpose.")
+    if "retryAfter" in fault.args:
+        answer.headers["Retry-After"] = f"{fault.args['retryAfter']:g}"
+    return answer
 
 
 def cut(request: web.Request, *, reset: bool) -> None:

@@ -26,9 +26,12 @@ KINDS = (
     "oversized",
     "close",
     "refuse",
+    "location",
     "expire",
+    "hang_up",
 )
-_AT_UPGRADE = ("drop", "rst", "stall", "delay", "refuse")
+_AT_UPGRADE = ("drop", "rst", "stall", "delay", "refuse", "location")
+_ONLY_THERE = ("refuse", "location")
 _SHAPE = record(
     {"fault": one_of(*KINDS), "on": one_of("upgrade", "client", "server")},
     {
@@ -172,7 +175,12 @@ class Expire:
     """The session's time is over."""
 
 
-Step = Deliver | Pause | Cut | CloseWith | Expire
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The session, and the call that it may be, is ended for all."""
+
+
+Step = Deliver | Pause | Cut | CloseWith | Expire | HangUp
 
 
 class FrameLine:
@@ -224,12 +232,14 @@ def _step(fault: Fault) -> Step:
             return Deliver(args.get("text", _GARBAGE))
         case "oversized":
             return Deliver('{"type":"mock.oversized","padding":"' + "x" * args.get("bytes", _OVERSIZED_BYTES) + '"}')
+        case "hang_up":
+            return HangUp()
         case _:
             return Expire()
 
 
 def _check_place(kind: str, on: str) -> None:
-    if (on == "upgrade") != (kind in _AT_UPGRADE) and (on == "upgrade" or kind == "refuse"):
+    if (on == "upgrade") != (kind in _AT_UPGRADE) and (on == "upgrade" or kind in _ONLY_THERE):
         raise Refused("invalid_value", f"Invalid value: '{kind}' cannot happen on '{on}'.", param="fault")
 
 

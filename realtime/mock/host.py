@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from realtime.mock.carrier import Carrier, MemoryCarrier
 from realtime.mock.client_secrets import ClientSecrets
@@ -14,12 +14,14 @@ from realtime.mock.faults import Faults
 from realtime.mock.ids import Ids
 from realtime.mock.journal import Journal
 from realtime.mock.live import LiveSession
+from realtime.mock.loudspeaker import Playback
 from realtime.mock.model import MockModel, ModelSettings
 from realtime.mock.reply import Script
 from realtime.mock.speech.contracts import Engines
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from transports.link import MessageLink
+from transports.peer import MediaPeer
 
 
 @dataclass(slots=True)
@@ -28,7 +30,8 @@ class MockHost:
 
     ``agent_script`` answers the Responses API; None: the same script does. ``refuse_beta``: clients of the
     beta are turned away. ``heartbeat_s``: clients that answer no ping within half of it are dropped.
-    ``engines`` makes ears and mouth for a session; without it they are the deterministic ones.
+    ``peers`` makes what answers calls; ``engines`` ears and mouth for a session: without it they are the
+    deterministic ones.
     """
 
     script: Script
@@ -42,6 +45,7 @@ class MockHost:
     refuse_beta: bool = True
     heartbeat_s: float | None = None
     engines: Callable[[], Engines] | None = None
+    peers: Callable[[], MediaPeer] | None = None
     client_secrets: ClientSecrets = field(init=False)
     _ids: Ids = field(init=False)
     _live: dict[str, LiveSession] = field(default_factory=dict)
@@ -63,15 +67,30 @@ class MockHost:
 
         ``opening`` is an update that it begins with; by ``call_id`` other connections may join it.
         """
+        await self.run(self.open(model_name, opening=opening, call_id=call_id), carrier)
+
+    def open(
+        self,
+        model_name: str,
+        *,
+        opening: JsonObject | None = None,
+        call_id: str | None = None,
+        playback: Playback | None = None,
+    ) -> LiveSession:
+        """Make a session, which is to be run. ``playback`` is what it speaks by, if that is not its connections."""
         self._opened += 1
         seed = secrets.token_hex(8) if self.seed is None else f"{self.seed}/{self._opened}"
         settings = replace(self.settings, model=model_name, refuse_beta=self.refuse_beta)
         engines = self.engines() if self.engines is not None else None
         speech = engines.speech if engines is not None else None
-        model = MockModel(self.script, seed=seed, settings=settings, speech=speech, opening=opening)
+        model = MockModel(self.script, seed=seed, settings=settings, speech=speech, opening=opening, playback=playback)
         live = LiveSession(model, self.clock, call_id=call_id, engines=engines)
+        self._live[model.session_id] = live
+        return live
+
+    async def run(self, live: LiveSession, carrier: Carrier) -> None:
+        """Run an open session on a connection until it ends."""
         connection = self._connection(carrier, live)
-        self._live[live.model.session_id] = live
         try:
             await live.run(connection)
         finally:
@@ -88,7 +107,7 @@ class MockHost:
 
     def call(self, call_id: str) -> LiveSession | None:
         """The session of a call, as long as it lasts."""
-        return next((live for live in self._live.values() if live.call_id == call_id), None)
+        return next((live for live in self._live.values() if live.call_id == call_id and not live.over), None)
 
     def advance(self, seconds: float) -> float:
         """Set the clock forward, and have all that is due happen; returns the new time."""
@@ -125,6 +144,7 @@ class MockHost:
                 "conn": next(iter(live.connections), None),
                 "connections": list(live.connections),
                 "call_id": live.call_id,
+                "peer": None if live.peer is None else asdict(live.peer.stats()),
                 "id": live.model.session_id,
                 **live.model.state(),
             }

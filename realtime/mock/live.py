@@ -7,10 +7,11 @@ import math
 
 from realtime.mock.clock import Clock
 from realtime.mock.connection import Connection
-from realtime.mock.faults import Expire
+from realtime.mock.faults import Expire, HangUp
 from realtime.mock.model import Close, Effect, MockModel
 from realtime.mock.speech.contracts import Engines, Report
 from realtime.protocol import json
+from transports.peer import MediaPeer
 
 
 class LiveSession:
@@ -26,12 +27,19 @@ class LiveSession:
         self.model = model
         self._engines = engines
         self.call_id = call_id
+        self.peer: MediaPeer | None = None
+        """What speaks and listens, in a call."""
         self.connections: dict[str, Connection] = {}
         self._clock = clock
         self._rung = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._due = math.inf
         self._hung_up = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, though its connections may still be told."""
+        return self._hung_up or self.model.closed
 
     async def run(self, first: Connection) -> None:
         """From the first connection to the end."""
@@ -50,8 +58,20 @@ class LiveSession:
         self.connections[connection.id] = connection
         await self._attend(connection)
 
+    def hear(self, pcm: bytes) -> None:
+        """Take sound of a call."""
+        if not self.over:
+            self._take(self.model.hear(pcm, self._clock.now()))
+
+    def played(self, item_id: str) -> None:
+        """What a call was given of an item has been played."""
+        if not self.over:
+            self._take(self.model.played(item_id, self._clock.now()))
+
     def hang_up(self) -> None:
-        """End it for all."""
+        """End it for all; again, it does nothing."""
+        if self._hung_up:
+            return
         self._hung_up = True
         self._emit([Close(1000, "hung up")])
         self.ring()
@@ -74,14 +94,19 @@ class LiveSession:
     async def _hear_of(self, report: Report) -> None:
         self._deal(report)
 
-    def _deal(self, message: str | Expire | Report) -> None:
+    def _deal(self, message: str | Expire | HangUp | Report) -> None:
         """Take what a connection or an engine brings."""
-        if not self._hung_up:
-            self._emit(self._answer(message))
-            self._order()
-            self._arm()
-            if self.model.closed:
-                self.ring()
+        if isinstance(message, HangUp):
+            self.hang_up()
+        elif not self._hung_up:
+            self._take(self._answer(message))
+
+    def _take(self, effects: list[Effect]) -> None:
+        self._emit(effects)
+        self._order()
+        self._arm()
+        if self.model.closed:
+            self.ring()
 
     def _order(self) -> None:
         """Pass on what ears and mouth outside are to do."""
@@ -103,7 +128,7 @@ class LiveSession:
 
     async def _keep_time(self) -> None:
         try:
-            while self.connections and not self.model.closed and not self._hung_up:
+            while self.connections and not self.over:
                 self._arm()
                 await self._rung.wait()
                 self._rung.clear()

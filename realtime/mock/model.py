@@ -17,6 +17,7 @@ from realtime.mock.ears import Ears
 from realtime.mock.echo import Echo
 from realtime.mock.ids import Ids
 from realtime.mock.items import ItemEvents
+from realtime.mock.loudspeaker import Loudspeaker, Playback
 from realtime.mock.mcp import servers_of
 from realtime.mock.refusal import Refused, error_event
 from realtime.mock.remote_tools import RemoteTools
@@ -46,6 +47,10 @@ Effect = JsonObject | Close
 """What the model wants done: send this event, or close."""
 
 
+_SOUNDING = ("response.output_audio.delta", "output_audio_buffer.started")
+"""From then on the voice is known."""
+
+
 def tones() -> Speech:
     """Ears and mouth that need nothing: loudness, scripted hearing, tones."""
     return Speech(EnergyDetector(), HeardLines(), ToneVoice())
@@ -56,6 +61,7 @@ class MockModel:
 
     ``opening`` is a session update, already found right, that the session begins with. Where ``speech`` leaves
     hearing or speaking to engines outside, what they are to do is in ``orders``, and ``told`` takes what they did.
+    With ``playback`` it is a call: sound comes by ``hear``, goes there, and ``played`` is told when it was heard.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class MockModel:
         settings: ModelSettings | None = None,
         speech: Speech | None = None,
         opening: JsonObject | None = None,
+        playback: Playback | None = None,
     ) -> None:
         settings, ids, conversation = settings or ModelSettings(), Ids(seed), Conversation()
         self.session_id = ids.new("sess")
@@ -81,7 +88,8 @@ class MockModel:
         if opening is not None:
             self._state.configuration.update(opening)
         self._ears = Ears(self._state)
-        self._answers = Answers(self._state, script, _stage(self._state))
+        self._loudspeaker = Loudspeaker(playback, conversation) if playback is not None else None
+        self._answers = Answers(self._state, script, _stage(self._state, self._loudspeaker))
         self._echo = Echo(self._ears) if settings.echo else None
         self._expires: float | None = None
         self._closed = False
@@ -132,6 +140,20 @@ class MockModel:
                 self._closed = True
                 return [*effects, Close(BETA_CLOSE, "beta api shape disabled")]
         return effects + self._perform()
+
+    def hear(self, pcm: bytes, now: float) -> list[Effect]:
+        """Take sound of a call, PCM."""
+        effects = self.tick(now)
+        if self._closed:
+            return effects
+        return effects + self._numbered(self._heard(self._ears.hear(pcm))) + self._perform()
+
+    def played(self, item_id: str, now: float) -> list[Effect]:
+        """All sound of an item was played, as far as it was given."""
+        effects = self.tick(now)
+        if self._closed or self._loudspeaker is None:
+            return effects
+        return effects + self._numbered(self._loudspeaker.played(item_id))
 
     def orders(self) -> list[Order]:
         """What engines outside are to do, since the last call."""
@@ -190,7 +212,7 @@ class MockModel:
     def _numbered(self, events: Iterable[JsonObject]) -> list[Effect]:
         effects: list[Effect] = []
         for event in events:
-            if event["type"] == "response.output_audio.delta":
+            if event["type"] in _SOUNDING:
                 self._state.configuration.fix_voice()
             effects.append({"type": event["type"], "event_id": self._state.ids.new("event"), **event})
         return effects
@@ -260,6 +282,8 @@ class MockModel:
             if self._ears.interrupted:
                 self._ears.interrupted = False
                 yield from self._answers.interrupt()
+                if self._loudspeaker is not None:
+                    yield from self._loudspeaker.clear()
 
     def _echoing(self, said: Iterable[JsonObject], echo: Echo) -> Iterator[JsonObject]:
         for event in said:
@@ -269,6 +293,8 @@ class MockModel:
                 yield from self._heard(echo.follow(event, active.plan.sound_format))
 
     def _clear_output(self, event: JsonObject) -> Iterator[JsonObject]:
+        if self._loudspeaker is not None:
+            return self._loudspeaker.clear()
         message = f"Invalid value: '{event['type']}'. It is for sessions over WebRTC or SIP: here the client plays."
         raise wrong_value("type", message)
 
@@ -278,12 +304,13 @@ def _is_plain_append(event: JsonObject) -> bool:
     return len(event) == 2 and event.get("type") == "input_audio_buffer.append" and isinstance(event.get("audio"), str)
 
 
-def _stage(state: SessionState) -> Stage:
+def _stage(state: SessionState, loudspeaker: Loudspeaker | None) -> Stage:
     return Stage(
         ids=state.ids,
         conversation=state.conversation,
         conversation_id=state.ids.new("conv"),
         mouth=state.mouth,
+        loudspeaker=loudspeaker,
         think_s=state.settings.think_s,
         pace_s=state.settings.pace_s,
     )

@@ -9,20 +9,17 @@ from aiohttp import WSMsgType, web
 from realtime.mock import edge
 from realtime.mock.beta import BETA_CLOSE, BETA_MESSAGE, BETA_REFUSED, asks_for_beta
 from realtime.mock.client_secrets import PREFIX, ClientSecret
-from realtime.mock.faults import Fault
 from realtime.mock.host import MockHost
-from realtime.mock.live import LiveSession
 from realtime.mock.refusal import error_event
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from transports.errors import LinkClosed
 
 CLOSE_S = 2.0
-_STALL_S = 3600.0
 
 
 class RealtimeDoor:
-    """Opens sessions, lets connections join calls, and gives out client secrets."""
+    """Opens sessions, lets sidebands join calls, and gives out client secrets."""
 
     def __init__(self, host: MockHost, api_key: str | None) -> None:
         self._host = host
@@ -33,8 +30,6 @@ class RealtimeDoor:
         return [
             web.get("/v1/realtime", self._realtime),
             web.post("/v1/realtime/client_secrets", self._create_secret),
-            web.post("/v1/realtime/calls", self._create_call),
-            web.post("/v1/realtime/calls/{call_id}/{action:hangup|accept|reject|refer}", self._control_call),
             web.post("/v1/realtime/sessions", self._beta_route),
             web.post("/v1/realtime/transcription_sessions", self._beta_route),
         ]
@@ -46,7 +41,9 @@ class RealtimeDoor:
         return None if right else edge.wrong_key()
 
     async def _realtime(self, request: web.Request) -> web.StreamResponse:
-        if (answer := await self._strike(request)) is not None:
+        kind = "sideband" if "call_id" in request.query else "session"
+        struck = self._host.faults.strike("upgrade", json.encode({"type": kind}))
+        if (answer := await edge.suffer(request, struck)) is not None:
             return answer
         key = edge.key_of(request.headers) or ""
         secret = self._host.client_secrets.find(key) if key.startswith(PREFIX) else None
@@ -73,7 +70,7 @@ class RealtimeDoor:
     async def _join(self, request: web.Request, call_id: str) -> web.StreamResponse:
         live = self._host.call(call_id)
         if live is None:
-            return _no_call(call_id)
+            return edge.no_call(call_id)
         socket = self._socket()
         if not socket.can_prepare(request):
             return edge.error(426, "upgrade_required", "This is a WebSocket endpoint.")
@@ -90,40 +87,10 @@ class RealtimeDoor:
             heartbeat=self._host.heartbeat_s,
         )
 
-    async def _strike(self, request: web.Request) -> web.StreamResponse | None:
-        kind = "sideband" if "call_id" in request.query else "session"
-        for fault in self._host.faults.strike("upgrade", json.encode({"type": kind})):
-            if fault.kind in ("delay", "stall"):
-                await asyncio.sleep(fault.args.get("seconds", 1.0 if fault.kind == "delay" else _STALL_S))
-            elif fault.kind == "refuse":
-                return _refusal(fault)
-            else:
-                edge.cut(request, reset=fault.kind == "rst")
-                return web.Response(status=500)
-        return None
-
     async def _create_secret(self, request: web.Request) -> web.Response:
         if (denied := self.denied(request)) is not None:
             return denied
         return edge.json_answer(self._host.client_secrets.create(await edge.body_of(request)))
-
-    async def _create_call(self, request: web.Request) -> web.Response:
-        key = edge.key_of(request.headers) or ""
-        if self._host.client_secrets.find(key) is None and (denied := self.denied(request)) is not None:
-            return denied
-        return edge.error(400, "calls_not_supported", "Calls need WebRTC, which is not in this version.")
-
-    async def _control_call(self, request: web.Request) -> web.Response:
-        if (denied := self.denied(request)) is not None:
-            return denied
-        call_id, action = request.match_info["call_id"], request.match_info["action"]
-        live: LiveSession | None = self._host.call(call_id)
-        if live is None:
-            return _no_call(call_id)
-        if action != "hangup":
-            return edge.error(400, "invalid_value", f"'{action}' is for calls by SIP.", param="call_id")
-        live.hang_up()
-        return web.Response()
 
     async def _beta_route(self, request: web.Request) -> web.Response:
         return self.denied(request) or edge.error(400, BETA_REFUSED, BETA_MESSAGE)
@@ -165,15 +132,3 @@ def _opening(secret: ClientSecret | None, *, transcribing: bool) -> JsonObject |
     if secret is not None:
         return secret.opening
     return {"type": "transcription"} if transcribing else None
-
-
-def _refusal(fault: Fault) -> web.Response:
-    status = int(fault.args.get("status", 503))
-    answer = edge.error(status, "refused", "Refused on purpose.")
-    if "retryAfter" in fault.args:
-        answer.headers["Retry-After"] = f"{fault.args['retryAfter']:g}"
-    return answer
-
-
-def _no_call(call_id: str) -> web.Response:
-    return edge.error(404, "call_id_not_found", f"No session found for call_id '{call_id}'.")

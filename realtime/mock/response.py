@@ -10,6 +10,7 @@ from realtime.mock.conversation import Conversation
 from realtime.mock.hearings import Hearing
 from realtime.mock.ids import Ids
 from realtime.mock.item import Item, identity
+from realtime.mock.loudspeaker import Loudspeaker
 from realtime.mock.mouth import Mouth, Piece, Utterance
 from realtime.mock.plan import Plan
 from realtime.mock.remote_tools import RemoteTool
@@ -26,12 +27,16 @@ _ARGUMENTS_A_DELTA = 24
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a response is performed with: ``think_s`` pass before the first output, ``pace_s`` between two deltas."""
+    """What a response is performed with: ``think_s`` pass before the first output, ``pace_s`` between two deltas.
+
+    ``loudspeaker``: where sound goes in a call; elsewhere the client is sent it.
+    """
 
     ids: Ids
     conversation: Conversation
     conversation_id: str
     mouth: Mouth
+    loudspeaker: Loudspeaker | None
     think_s: float
     pace_s: float
 
@@ -230,8 +235,14 @@ class Response:
             yield self._at(item, kind, content_index=0, delta=words)
         if sound:
             self.audio_ms += len(sound) / self.plan.sound_format.bytes_per_ms
-            audio = base64.b64encode(sound).decode()
-            yield self._at(item, "response.output_audio.delta", content_index=0, delta=audio)
+            yield from self._sound(item, sound)
+
+    def _sound(self, item: Item, sound: bytes) -> Iterator[JsonObject]:
+        loudspeaker = self._stage.loudspeaker
+        if loudspeaker is not None:
+            return loudspeaker.play(self.id, item.id, item.format.to_pcm(sound))
+        audio = base64.b64encode(sound).decode()
+        return iter([self._at(item, "response.output_audio.delta", content_index=0, delta=audio)])
 
     def _over_limit(self) -> bool:
         return self._made().total > self.plan.token_limit
@@ -305,6 +316,8 @@ class Response:
         self.status = status
         self._details = details
         yield {"type": "response.done", "response": self._body()}
+        if self._stage.loudspeaker is not None:
+            yield from self._stage.loudspeaker.said(self.id)
 
     def _at(self, item: Item, kind: str, **members: object) -> JsonObject:
         index = self._output.index(item)

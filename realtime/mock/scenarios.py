@@ -145,6 +145,29 @@ SCENARIOS: Mapping[str, Scenario] = {
         "a call cannot be joined at first: two attempts are answered 404",
         faults=(_fault("refuse", "sideband", on="upgrade", times=2, status=404),),
     ),
+    "sideband-refused": Scenario(
+        "no call can be joined: each attempt is answered 403",
+        faults=(_fault("refuse", "sideband", on="upgrade", status=403),),
+    ),
+    "call-refused": Scenario(
+        "every call is refused with 403", faults=(_fault("refuse", "call", on="upgrade", status=403),)
+    ),
+    "call-unavailable": Scenario(
+        "the first two calls are refused with 503 and Retry-After",
+        faults=(_fault("refuse", "call", on="upgrade", times=2, status=503, retryAfter=1),),
+    ),
+    "no-location": Scenario(
+        "a call is answered without the header that says where it is",
+        faults=(_fault("location", "call", on="upgrade", text=""),),
+    ),
+    "odd-location": Scenario(
+        "a call is answered with an address that names no call",
+        faults=(_fault("location", "call", on="upgrade", text="https://calls.example/v1/realtime/calls/?region=eu"),),
+    ),
+    "dropped-call": Scenario(
+        "the first call is hung up as its first answer begins",
+        faults=(_fault("hang_up", "output_audio_buffer.started", times=1),),
+    ),
     "slow-start": Scenario(
         "it takes three seconds to connect", faults=(_fault("delay", "session", on="upgrade", seconds=3.0),)
     ),

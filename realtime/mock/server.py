@@ -14,6 +14,8 @@ from aiohttp import web
 from realtime.errors import ConfigurationError
 from realtime.mock import edge
 from realtime.mock.agent_door import AgentDoor
+from realtime.mock.calls import Calls, peers_for
+from realtime.mock.calls_door import CallsDoor
 from realtime.mock.host import MockHost
 from realtime.mock.inside_door import InsideDoor
 from realtime.mock.journal import Journal
@@ -29,7 +31,8 @@ from realtime.mock.script import load_script
 class MockServer:
     """``async with MockServer(...) as server``: listens from enter to exit; ``port`` is then the real one.
 
-    ``mock`` holds what its sessions share; change its ``settings`` before entering.
+    ``mock`` holds what its sessions share; change its ``settings`` before entering, or its ``peers``, which
+    answer calls by WebRTC.
     """
 
     def __init__(
@@ -47,7 +50,10 @@ class MockServer:
         self.mock = MockHost(script or DefaultScript(), seed=seed, journal=Journal(log))
         app = web.Application(client_max_size=edge.MAX_MESSAGE, middlewares=[edge.refusals])
         realtime = RealtimeDoor(self.mock, api_key)
-        for door in (realtime, AgentDoor(self.mock, realtime.denied), InsideDoor(self.mock)):
+        self.mock.peers = peers_for(host)
+        self._calls = Calls(self.mock)
+        calls = CallsDoor(self.mock, self._calls, realtime.denied)
+        for door in (realtime, calls, AgentDoor(self.mock, realtime.denied), InsideDoor(self.mock)):
             app.add_routes(door.routes())
         app.router.add_route("OPTIONS", "/v1/{path:.*}", edge.preflight)
         app.on_response_prepare.append(edge.allow_pages)
@@ -61,6 +67,7 @@ class MockServer:
         return f"http://{host}:{self.port}/v1"
 
     async def __aenter__(self) -> Self:
+        await self._calls.__aenter__()
         try:
             await self._runner.setup()
             await web.TCPSite(self._runner, self.host, self.port).start()
@@ -79,6 +86,7 @@ class MockServer:
         try:
             await self._runner.cleanup()
         finally:
+            await self._calls.__aexit__(None, None, None)
             self.mock.journal.close()
 
     async def _leave(self, app: web.Application) -> None:

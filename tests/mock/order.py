@@ -68,6 +68,7 @@ class OrderChecker:
         self.expected: tuple[str, ...] | None = None
         self.listings: dict[str, str] = {}
         self.mcp_calls: dict[str, str] = {}
+        self.played: dict[str, str] = {}
 
     def see(self, event: JsonObject) -> None:
         kind = event["type"]
@@ -75,7 +76,7 @@ class OrderChecker:
         assert event["event_id"] not in self.event_ids, event
         self.event_ids.add(event["event_id"])
         self.seen += 1
-        if "response_id" in event:
+        if "response_id" in event and not kind.startswith("output_audio_buffer."):
             assert self.responses[event["response_id"]] == "in_progress", event
         if kind in DELTAS:
             self._delta(event)
@@ -106,6 +107,22 @@ class OrderChecker:
 
     def _conversation_item_retrieved(self, event: JsonObject) -> None:
         assert event["item"]["id"] in self.items, event
+
+    def _output_audio_buffer_started(self, event: JsonObject) -> None:
+        response_id = event["response_id"]
+        assert self.responses[response_id] == "in_progress", event
+        assert [part for part in self.open_parts if part[0] == response_id], event
+        assert response_id not in self.played, event
+        self.played[response_id] = "started"
+
+    def _output_audio_buffer_stopped(self, event: JsonObject) -> None:
+        assert self.responses[event["response_id"]] != "in_progress", event
+        assert self.played[event["response_id"]] == "started", event
+        self.played[event["response_id"]] = "stopped"
+
+    def _output_audio_buffer_cleared(self, event: JsonObject) -> None:
+        assert self.played[event["response_id"]] == "started", event
+        self.played[event["response_id"]] = "cleared"
 
     def _conversation_item_truncated(self, event: JsonObject) -> None:
         assert event["item_id"] in self.items, event
@@ -272,6 +289,7 @@ class OrderChecker:
             self.default = None
 
     def _delta(self, event: JsonObject) -> None:
+        assert event["type"] != "response.output_audio.delta" or not self.played, event
         assert self.open_outputs[event["response_id"], event["output_index"]] == event["item_id"], event
         assert (event["item_id"], DELTAS[event["type"]]) not in self.ended, event
         key = (event["item_id"], DELTAS[event["type"]])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from realtime.mock.loudspeaker import Playback
 from realtime.mock.magic import DefaultScript
 from realtime.mock.model import Close, Effect, MockModel, ModelSettings
 from realtime.mock.reply import Script
@@ -22,9 +23,17 @@ RATE = 24_000
 class Talk:
     """Sends events, lets time pass, keeps what came; each event is checked for shape and order as it comes."""
 
-    def __init__(self, script: Script | None = None, *, speech: Speech | None = None, **settings: Any) -> None:
-        behaviour = ModelSettings(**settings)
-        self.model = MockModel(script or DefaultScript(), seed="talk", settings=behaviour, speech=speech)
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        speech: Speech | None = None,
+        playback: Playback | None = None,
+        **settings: Any,
+    ) -> None:
+        self.model = MockModel(
+            script or DefaultScript(), seed="talk", settings=ModelSettings(**settings), speech=speech, playback=playback
+        )
         self.now = 1000.0
         self.events: list[JsonObject] = []
         self.times: list[float] = []
@@ -35,6 +44,18 @@ class Talk:
     def send(self, kind: str, **members: Any) -> list[JsonObject]:
         """Send an event; returns what came at once."""
         return self._take(self.model.receive({"type": kind, **members}, self.now))
+
+    def speak(self, *pieces: bytes) -> list[JsonObject]:
+        """Let a call bring sound, 20 ms at a time; returns what came meanwhile."""
+        pcm, came = b"".join(pieces), []
+        for start in range(0, len(pcm), 960):
+            came += self._take(self.model.hear(pcm[start : start + 960], self.now))
+            came += self.wait(0.02)
+        return came
+
+    def played(self, item_id: str) -> list[JsonObject]:
+        """Let a call have played all of an item; returns what came at once."""
+        return self._take(self.model.played(item_id, self.now))
 
     def told(self, report: Report) -> list[JsonObject]:
         """Let engines outside report; returns what came at once."""

@@ -146,7 +146,7 @@ async def test_pages_may_ask_and_read_the_location(http: aiohttp.ClientSession) 
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
     async with http.post("/v1/realtime/calls", data="v=0", headers={"Content-Type": "application/sdp"}) as answer:
         assert answer.status == 400
-        assert (await answer.json())["error"]["code"] == "calls_not_supported"
+        assert (await answer.json())["error"]["code"] == "missing_required_parameter"
         assert answer.headers["Access-Control-Expose-Headers"] == "Location"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realtime.mock.faults import CloseWith, Cut, Deliver, Expire, Faults, FrameLine, Pause, Step
+from realtime.mock.faults import CloseWith, Cut, Deliver, Expire, Faults, FrameLine, HangUp, Pause, Step
 from realtime.mock.refusal import Refused
 
 DONE = '{"type": "response.done"}'
@@ -73,6 +73,7 @@ def test_the_table_can_be_read_and_cleared() -> None:
         ("half_open", {}, [Cut("half_open"), Deliver(DONE)]),
         ("close", {"code": 4000, "reason": "x"}, [CloseWith(4000, "x"), Deliver(DONE)]),
         ("expire", {}, [Expire(), Deliver(DONE)]),
+        ("hang_up", {}, [HangUp(), Deliver(DONE)]),
         ("garbage", {"text": "{{"}, [Deliver("{{"), Deliver(DONE)]),
     ],
 )
@@ -104,6 +105,8 @@ def test_reorder_lets_the_next_frame_pass() -> None:
         ({"fault": "lose", "on": "moon"}, "on"),
         ({"fault": "lose", "on": "upgrade"}, "fault"),
         ({"fault": "refuse", "on": "server"}, "fault"),
+        ({"fault": "location", "on": "client"}, "fault"),
+        ({"fault": "hang_up", "on": "upgrade"}, "fault"),
         ({"fault": "lose", "on": "server", "nth": 0}, "nth"),
         ({"fault": "lose", "on": "server", "match": {"colour": "red"}}, "match.colour"),
         ({"fault": "close", "on": "server", "args": {"code": 7}}, "args.code"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from realtime.mock.magic import DefaultScript
 from realtime.mock.scenarios import SCENARIOS, find_scenario
 from realtime.mock.server import MockServer
 from realtime.protocol.json import JsonObject
+from tests.mock.page import calling, post
 from tests.mock.talk import Talk, base64_of, calls, function, said, silence, tone
 from tests.mock.wire import PATIENCE_S, Client, address, connected
 from transports.link import memory_pair
@@ -37,6 +39,14 @@ async def client_in(name: str) -> AsyncIterator[Client]:
     scenario.prepare(server.mock)
     async with server, connected(server, lenient=True) as client:
         yield client
+
+
+@asynccontextmanager
+async def mock_in(name: str) -> AsyncIterator[MockServer]:
+    server = MockServer()
+    find_scenario(name).prepare(server.mock)
+    async with server:
+        yield server
 
 
 def hear_with_transcription(talk: Talk) -> None:
@@ -336,6 +346,48 @@ async def test_sideband_404() -> None:
             await ours.close()
 
 
+async def test_sideband_refused() -> None:
+    async with mock_in("sideband-refused") as server, calling(server) as page:
+        for _ in range(3):
+            with pytest.raises(InvalidStatus) as caught:
+                await websockets.connect(address(server, f"?call_id={page.call_id}"))
+            assert caught.value.response.status_code == 403
+
+
+@pytest.mark.parametrize(("name", "status"), [("call-refused", 403), ("call-unavailable", 503)])
+async def test_refused_calls(name: str, status: int) -> None:
+    async with mock_in(name) as server:
+        for _ in range(2):
+            found, body, headers = await post(server, "v=0")
+            assert (found, json.loads(body)["error"]["code"]) == (status, "refused")
+            assert headers.get("Retry-After") == ("1" if status == 503 else None)
+        if status == 503:
+            async with calling(server) as page:
+                assert page.call_id
+
+
+async def test_no_location() -> None:
+    async with mock_in("no-location") as server, calling(server) as page:
+        assert page.location is None
+
+
+async def test_odd_location() -> None:
+    async with mock_in("odd-location") as server, calling(server) as page:
+        assert page.location is not None
+        assert "rtc_" not in page.location
+
+
+async def test_dropped_call() -> None:
+    async with mock_in("dropped-call") as server:
+        async with calling(server) as page:
+            page.ask("hello")
+            await page.see(lambda: page.over)
+            assert "response.done" not in page.kinds()
+        async with calling(server) as page:
+            page.ask("hello")
+            await page.until("response.done")
+
+
 async def test_slow_start() -> None:
     scenario = find_scenario("slow-start")
     (fault,) = scenario.faults
@@ -379,7 +431,14 @@ async def test_large_frames() -> None:
         assert max(len(str(event)) for event in client.events) > 2_000_000
 
 
-TESTED_TOGETHER = {"dropped-connection", "abrupt-close", "refused-key", "too-many-requests"}
+TESTED_TOGETHER = {
+    "dropped-connection",
+    "abrupt-close",
+    "refused-key",
+    "too-many-requests",
+    "call-refused",
+    "call-unavailable",
+}
 
 
 def test_every_scenario_has_a_test_and_a_line_about_it() -> None:

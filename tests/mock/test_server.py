@@ -255,6 +255,15 @@ class TestFaults:
         async with connected(server) as client:
             await client.ask("hello")
 
+    async def test_hung_up(self, server: MockServer, http: aiohttp.ClientSession) -> None:
+        await self.strike(http, "hang_up", "client", match={"type": "response.create"})
+        async with connected(server) as client:
+            await client.send("response.create")
+            with pytest.raises(ConnectionClosedOK) as caught:
+                await client.until("response.done")
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 1000
+
     async def test_an_early_expiry(self, server: MockServer, http: aiohttp.ClientSession) -> None:
         await self.strike(http, "expire", "client", match={"type": "response.create"})
         async with connected(server) as client:

@@ -11,7 +11,19 @@ from tests.naive.table import ERRANDS, TALKERS, Run, perform_all, rows
 
 CLIENT = Path(__file__).resolve().parent / "client.py"
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "mock.md"
-NOT_ABOUT_CLIENTS = frozenset(
+CALLS = frozenset(
+    {
+        "sideband-404",
+        "sideband-refused",
+        "call-refused",
+        "call-unavailable",
+        "no-location",
+        "odd-location",
+        "dropped-call",
+    }
+)
+"""These strike clients that call, or join a call: not those here."""
+NOT_ABOUT_CLIENTS = CALLS | frozenset(
     {
         "touchy-ears",
         "empty-transcription",
@@ -23,7 +35,6 @@ NOT_ABOUT_CLIENTS = frozenset(
         "corrected-call",
         "own-voice",
         "reordered",
-        "sideband-404",
     }
 )
 """What a client cannot do much about, or does right without thinking of it."""
