@@ -11,7 +11,8 @@ from realtime.agents.numerals import spoken, to_digits
 from realtime.agents.sums import to_signs
 
 _QUESTION: Final = re.compile(
-    r"^(?:(?:what(?:'s| is| are| does| do| would| do you get (?:for|if you))?|how much (?:is|are|makes?|does|do)?"
+    r"^(?:(?:let's say|but|what(?:'s| is| are| does| do| would| do you get (?:for|if you))?|how much (?:is|are"
+    r"|makes?|does|do)?"
     r"|calculate|compute|evaluate|solve|the (?:result|value|answer) (?:of|to)|result of|is|and|now|so)\s+)+"
 )
 _ASKED_BEHIND: Final = re.compile(
@@ -32,6 +33,7 @@ _HOMOPHONES: Final = {
     "free": "three",
     "for": "four",
     "fore": "four",
+    "far": "four",
     "ate": "eight",
     "nein": "nine",
 }

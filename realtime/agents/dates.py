@@ -7,16 +7,18 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from realtime.agents.days import WEEKDAYS, NoSuchDay, feast_in, named_day
+from realtime.agents.days import MONTHS, WEEKDAYS, NoSuchDay, feast_in, named_day
 from realtime.agents.durations import counted, duration, plain
 from realtime.agents.places import zone_of
 from realtime.agents.times import clock_time
 
 _ASKED: Final = re.compile(
     r"\b(?:(?:what|which) (?:day|date|weekday|week day)|(?:the|what's|today's|current) date|date is it|day of the week"
-    r"|day is it|what's today|what is today|(?:what|which) (?:year|month) is (?:it|this))\b|^date(?: today)?$"
+    r"|day is it|what's today|what is today|(?:what|which)(?:'s| is) the (?:day|date|year|month)"
+    r"|(?:what|which) (?:year|month) is (?:it|this))\b|^date(?: today)?$"
 )
-_WHEN: Final = re.compile(r"^when(?:'s| is| was| will| does)\b")
+_WHEN: Final = re.compile(r"^(?:when|what)(?:'s| is| was| will| does)\b")
+_DAYS_IN: Final = re.compile(rf"\bhow many days\b.*?\b({'|'.join(MONTHS)})(?: (\d{{4}}))?\b(?: have)?$")
 _WEEK: Final = re.compile(r"\b(?:what|which) week(?: number| of the year)? (?:is|do)|\bweek number\b")
 _LEAP: Final = re.compile(r"\b(?:is|was|will) (?:it |this |the year )?(\d{4}|year|this)?\b.*\bleap year\b")
 _IS_IT: Final = re.compile(rf"^(?:is|isn't) (?:it|today|this)(?: a)? ({'|'.join(WEEKDAYS)})(?: today)?$")
@@ -51,6 +53,8 @@ def answer(wish: str, now: datetime) -> str | None:
 def _asked(wish: str, now: datetime) -> str | None:
     if _ASKED.search(wish):
         return _date(wish, now)
+    if wish.startswith("what") and feast_in(wish) is None:
+        return None
     if not _WHEN.search(wish) or (day := named_day(wish, now.date(), past=" was " in wish)) is None:
         return None
     return _told(wish, day, now.date())
@@ -82,6 +86,9 @@ def _about_today(wish: str, today: date) -> str | None:
         return f"It is week {today.isocalendar().week}."
     if match := _IS_IT.search(wish):
         return f"{'Yes' if WEEKDAYS[today.weekday()] == match[1] else 'No'}, today is {_spoken(today)}."
+    if match := _DAYS_IN.search(wish):
+        month, year = MONTHS.index(match[1]) + 1, int(match[2] or today.year)
+        return f"{match[1].title()} {year or 1} has {calendar.monthrange(year or 1, month)[1]} days."
     if match := _LEAP.search(wish):
         year = int(match[1]) if match[1] and match[1].isdigit() else today.year
         return f"{year} is {'a' if year and calendar.isleap(year) else 'not a'} leap year."

@@ -11,7 +11,8 @@ from realtime.agents.agent import Memory
 MAX_NOTES: Final = 200
 
 _REMEMBER: Final = re.compile(
-    r"^(?:remember|note(?: down)?|keep in mind|don't forget|do not forget|write down|make a note|memori[sz]e|save)"
+    r"^(?:remember(?:ed|s)?|note(?: down)?|keep in mind|don't forget|do not forget|write down|make a note"
+    r"|memori[sz]e|save)"
     r"(?: for me)?(?: (?:that|this|of))?[:,]? (.+)$",
     re.IGNORECASE,
 )

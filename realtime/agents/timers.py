@@ -34,6 +34,8 @@ _MISHEARD: Final = (
         re.compile(rf"^(?:council|counsel|console|consul|cancelled|canceled|cancels|can so|can sell)(?= .*{_TIMER}\b)"),
         "cancel",
     ),
+    (re.compile(r"\b(?:diner|dinner|dimer|tamer|time or|time are)\b(?= (?:is )?running)"), "timer"),
+    (re.compile(rf"^(?:and|at|had|ad|adds|that) (?={DURATION}$)"), "add "),
     (re.compile(r"^(cancel|stop) (the|my|that) (?:time|tim|dimer)$"), r"\1 \2 timer"),
     (re.compile(r"\b(?:for|four|4) (?:to|too) (?=(?:second|minute|hour)s\b)"), "for 2 "),
     (re.compile(r"\b(?:for|four|4) (?:for|fore) (?=(?:second|minute|hour)s\b)"), "for 4 "),
@@ -167,9 +169,9 @@ class Timers:
 
         ``now`` is on the stop-watch's scale, ``moment`` the same on the clock.
         """
+        wish = plain(wish)
         for misheard, meant in _MISHEARD:
             wish = misheard.sub(meant, wish)
-        wish = plain(wish)
         times = spans(wish)
         return (
             self._cancelled(wish, times, now)

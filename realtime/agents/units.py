@@ -106,6 +106,7 @@ _COUNT: Final = re.compile(
 )
 _NO_TARGET: Final = re.compile(r"^convert (.+)$")
 _TO_MISHEARD: Final = re.compile(r"^(convert .*[a-z]|what(?:'s| is| are) .*[a-z]) (?:in )?2 ([a-z ]+)$")
+_IN_MISHEARD: Final = re.compile(r"^(.*\d.*[a-z]) and ([a-z ]+)$")
 _FEET_AND_INCHES: Final = re.compile(r"\b(\d+) ?' ?(\d+)(?: ?(?:\"|''|inch(?:es)?))?")
 _FOLLOWING: Final = {"feet": "inches", "stone": "pounds", "pounds": "ounces", "hours": "minutes", "minutes": "seconds"}
 """What a bare number after a unit counts: "5 foot 11"."""
@@ -117,6 +118,8 @@ def answer(wish: str) -> str | None:
     wish = _FEET_AND_INCHES.sub(r"\1 feet \2 inches", plain(wish))
     if match := _TO_MISHEARD.match(wish):
         wish = f"{match[1]} to {match[2]}"
+    elif (match := _IN_MISHEARD.match(wish)) and unit_of(match[2]):
+        wish = f"{match[1]} in {match[2]}"
     if match := _COUNT.match(wish):
         target, source = match[1], match[2]
     elif match := _CONVERSION.match(wish):
@@ -126,9 +129,9 @@ def answer(wish: str) -> str | None:
         measured = _measured(match[1]) if match else None
         return f"Into which unit shall I convert {measured.said}?" if measured else None
     measured, unit = _measured(source), unit_of(target)
-    if measured is None or unit is None:
-        return None
-    return _converted(measured, unit)
+    if measured is None and unit is not None and wish.startswith("how many"):
+        return "I did not get what to convert. Please say it again."
+    return _converted(measured, unit) if measured and unit else None
 
 
 def unit_of(name: str) -> Unit | None:

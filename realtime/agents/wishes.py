@@ -21,7 +21,8 @@ _AND: Final = re.compile(
 _AGENT: Final = r"(?:agents?|a gent|age and|asian|aging|ancient|engine)"
 """The word, and what speech recognition makes of it."""
 _BEFORE: Final = re.compile(
-    r"^(?:(?:and|then|also|so|well|hey|hi|hello|ok|okay|alright|yes|please|kindly|just|um+|uh+|er+)\b[\s,.]*"
+    r"^(?:(?:and(?!(?: [\w-]+){1,3} (?:second|minute|hour)s?$)|then|also|so|well|hey|hi|hello|ok|okay|alright"
+    r"|yes|please|kindly|just|um+|uh+|er+)\b[\s,.]*"
     r"|(?:actually|sorry|thanks|thank you|great)\b[\s,.]*"
     r"|(?:ask|asked|as|us|tell|have|let|get)(?: (?:the|that|your|my|a|an))? (?:background )?"
     rf"{_AGENT}\b"
@@ -40,6 +41,12 @@ _AFTER: Final = re.compile(
 )
 
 
+_WHAT_MISHEARD: Final = re.compile(
+    r"^(?:one|once|won|watts|let's say|but what|what his) (?=(?:is|are)\b)", re.IGNORECASE
+)
+"""How "what" comes out of speech recognition."""
+
+
 def wishes(request: str) -> list[str]:
     """The wishes in a request, in order, in their own spelling; polite filler alone is none.
 
@@ -48,7 +55,7 @@ def wishes(request: str) -> list[str]:
     text = _ROLE.sub("", _ASSISTANT_LINE.sub("", request[:MAX_CHARS]))
     text = text.replace("\u2019", "'").replace("\u2018", "'")
     parts = [part for sentence in _SENTENCE.split(text) for part in _AND.split(sentence)]
-    cleaned = [clean(part) for part in parts]
+    cleaned = [_WHAT_MISHEARD.sub("what ", clean(part)) for part in parts]
     return [wish for wish in cleaned if wish]
 
 

@@ -39,7 +39,7 @@ _WORK: Final = _any(
     r"\b(?:time is it|current time|today'?s date|which (?:day|week|month|year)|time in|the time|the date|what date)\b",
     r"\btime (?:difference|zone)\b",
     r"\bis (?:it|today) (?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
-    rf"\b(?:when|what day|how)\b.*\b{_FEAST}\b",
+    rf"\b(?:when|what day|how)\b.*\b{_FEAST}\b|^(?:what|one|when) is {_FEAST}",
     r"\bhow (?:long|many \w+|much time)\b.*\b(?:until|till|til|since|between|left|remain\w*|to go|before)\b",
     r"\bleap year\b",
     # sums
@@ -48,18 +48,20 @@ _WORK: Final = _any(
     r"\b(?:calculate|compute|square root|cube root|percent of|how much is|sum of|product of|average of|convert"
     r"|factorial)\b",
     rf"\b(?:add|subtract|multiply|divide)\b.*{NUMBER}",
+    rf"{NUMBER}\s+(?:times|divided by|plus|minus|percent of)\b",
     rf"\b(?:half|double|twice|triple|a third|a quarter) (?:of )?{NUMBER}",
     rf"\bwhat(?:'s| is| are)? {NUMBER}",
     # units
     rf"\bhow many {_UNIT} (?:are |is )?(?:there )?(?:in|to|make)\b",
-    rf"(?:{NUMBER}|\ban?)\s*{_UNIT}\b.* (?:in|to|into|as) {_UNIT}",
+    rf"(?:{NUMBER}|\ban?)\s*{_UNIT}\b.* (?:in|to|into|as|and) {_UNIT}",
     # notes
-    r"\b(?:remember|recall|remind|memori[sz]e|keep in mind)\b|^(?:please )?(?:forget|note|write down"
+    r"\b(?:remember(?:ed|s)?|recall|remind|memori[sz]e|keep in mind)\b|^(?:please )?(?:forget|note|write down"
     r"|don't forget) \w+ \w+",
     r"\bmy notes\b|\bwhat (?:did|have) (?:i|you) (?:tell|told|ask|remember)",
     r"^(?:and )?(?:where|what|when|who|whose|which|how)(?:'s|'re)?\b.*\b(?:my|our|mine|am i|i am|do i|did i)\b",
     # timers
     rf"\b{_TIMER}\b",
+    r"\b(?:diner|dinner|dimer|tamer|time or|time are) (?:is )?running\b",
     rf"\b(?:wait|count down|wake me|let me know)\b.*{_LENGTH}",
     rf"\b(?:set|sat|said|sit|start|that) (?:(?:a|the|at|me|up) )*(?:time|dimer|tim)\b.*{NUMBER}",
     rf"^(?:make (?:it|that)|add|minus|plus|take off|change (?:it|that) to|extend)\b.*{_LENGTH}",
@@ -82,7 +84,7 @@ _STEERING: Final = _any(
     r"\b(?:longer|shorter|instead|rather|earlier|sooner|more time|less time)\b",
     rf"^(?:add|plus|minus|take off|take away|extend|shorten|reduce|another)\b.*(?:{NUMBER}|\ban?\b|{_UNIT_OF_TIME})",
     rf"^(?:no|not|actually|sorry|i meant?|i said|only|just)\b.*{NUMBER}",
-    rf"^(?:about |to |for )?{_LENGTH}$",
+    rf"^(?:about |to |for |and |at |had |ad |adds |that )?{_LENGTH}$",
     r"\bhow (?:much|long)(?: time| longer)?(?: (?:is|are|do i have|have i|does it take|will it take))?"
     r"(?: (?:there|still|left|remaining|to go))*$",
     r"\b(?:is it|are you|are we) (?:still )?(?:running|done|ready|finished|working|there yet)\b",

@@ -46,7 +46,8 @@ SMALL_TALK: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (_said(rf"^(?:{pattern})\W*$"), answer)
     for pattern, answer in (
         (
-            r"how are you(?: doing)?(?: today)?|how(?: i|')s it going|how do you do|are you (?:ok|okay|well|fine)"
+            r"(?:how|hello) are you(?: doing)?(?: today)?|how(?: i|')s it going|how do you do|are you (?:ok"
+            r"|okay|well|fine)"
             r"|how do you feel|what's up|how are things",
             "I am fine, thank you. And you?",
         ),
@@ -125,7 +126,8 @@ SMALL_TALK: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
             "Goodbye!",
         ),
         (
-            r"(?:thanks|thank you|many thanks|thank you very much|thanks a lot|cheers)(?: (?:so|very) much"
+            r"(?:thanks|thank you|think you|thank q|many thanks|thank you very much|thanks a lot"
+            r"|cheers)(?: (?:so|very) much"
             r"| a lot)?(?: .{0,20})?",
             "You are welcome.",
         ),
@@ -170,7 +172,7 @@ SILENCE: Final = _said(
 )
 """Silence is asked for."""
 NOT_ADDRESSED: Final = _said(
-    r"\b(?:i'm|i am|i was|we're|we are) (?:just )?(?:talking|speaking) (?:to|with) (?!you\b)\w+"
+    r"\b(?:i'm|i am|i was|we're|we are|and|am|just) (?:just )?(?:talking|speaking) (?:to|with) (?!you\b)\w+"
     r"|\b(?:i'm not|i am not|not|wasn't|was not|we're not|weren't) (?:talking|speaking) (?:to|with) you\b"
     r"|^\W*(?:no )?not you\W*$|\b(?:wasn't|was not|isn't|is not|not) (?:meant )?for you\b|\bi'm on the phone\b"
     r"|\bi am on the phone\b"

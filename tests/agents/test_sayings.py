@@ -186,6 +186,30 @@ async def test_ways_to_set_timers(words: str, answer: str) -> None:
     await running.aclose()
 
 
+AS_RECOGNITION_HEARS = [
+    ("one is seventeen times twenty three", "Seventeen times twenty three is 391."),
+    ("let's say hundred and five divided by seven", "Hundred and five divided by seven is 15."),
+    ("cascade jan but seventeen times twenty three is", "17 times 23 is 391."),
+    ("ask the agent what seventeen times twenty three years", "17 times 23 is 391."),
+    ("ten divided by far", "10 divided by 4 is 2.5."),
+    ("one is fifteen percent of amy", "I did not get the whole sum. Please say it again."),
+    ("five feet eleven inches and centimeters", "5 feet 11 inches are 180.34 centimetres."),
+    ("one is twenty degrees celsius and fahrenheit", "20 degrees Celsius are 68 degrees Fahrenheit."),
+    ("how many ounces in uptown to", "I did not get what to convert. Please say it again."),
+    ("one is easter", "Easter is on Sunday, 5 April 2026."),
+    ("when is it easter", "Easter is on Sunday, 5 April 2026."),
+    ("what is the day", "Today is Wednesday, 4 March 2026."),
+    ("how many days in February", "February 2026 has 28 days."),
+    ("is it time or running", "No timer is running."),
+]
+"""What a recogniser really made of sentences that a synthesiser spoke."""
+
+
+@pytest.mark.parametrize(("words", "answer"), AS_RECOGNITION_HEARS)
+async def test_what_recognition_hears(words: str, answer: str) -> None:
+    assert await reply(EmbeddedAgent(Time()), words) == answer
+
+
 async def test_notes_are_found_by_what_they_are_about() -> None:
     agent, memory = EmbeddedAgent(Time()), Memory()
     for words, answer in [

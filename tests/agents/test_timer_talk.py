@@ -28,6 +28,8 @@ async def talked(request: str, *lines: tuple[str, str]) -> None:
     [
         ("minus 5 seconds", "Your timer is now 55 seconds, 55 seconds left."),
         ("plus five seconds", "Your timer is now 1 minute and 5 seconds, 1 minute and 5 seconds left."),
+        ("and five seconds", "Your timer is now 1 minute and 5 seconds, 1 minute and 5 seconds left."),
+        ("that five seconds", "Your timer is now 1 minute and 5 seconds, 1 minute and 5 seconds left."),
         ("add 5 seconds", "Your timer is now 1 minute and 5 seconds, 1 minute and 5 seconds left."),
         ("add another half a minute", "Your timer is now 1 minute and 30 seconds, 1 minute and 30 seconds left."),
         ("twenty seconds longer please", "Your timer is now 1 minute and 20 seconds, 1 minute and 20 seconds left."),

@@ -72,6 +72,13 @@ WORK = [
     "sat a timer for ten seconds",
     "council the timer",
     "convert five miles two kilometers",
+    "one is seventeen times twenty three",
+    "let's say hundred and five divided by seven",
+    "ten divided by far",
+    "five feet eleven inches and centimeters",
+    "shudder timer for ten seconds",
+    "is a diner running",
+    "remembered that my sister is called an a",
 ]
 QUIET = [
     "stay silent",
@@ -82,6 +89,7 @@ QUIET = [
     "stop talking",
     "hush",
     "I'm talking to my wife",
+    "and talking to my life",
     "not you",
     "I wasn't talking to you",
     "hold on",
