@@ -80,6 +80,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     ),
     "aiortc": ("transports/aiortc_private.py", "transports/webrtc.py"),
     "aioice": ("transports/aiortc_private.py",),
+    "OpenSSL": ("transports/aiortc_private.py",),
     "pylibsrtp": ("transports/aiortc_private.py",),
     "av": ("transports/opus.py",),
     "onnxruntime": ("realtime/mock/speech/",),

@@ -33,6 +33,7 @@ from aiortc import (
     RTCSctpTransport,
 )
 from aiortc.rtcicetransport import connection_kwargs
+from OpenSSL import SSL
 
 from transports.candidates import Candidate
 from transports.errors import NegotiationFailed
@@ -83,7 +84,6 @@ class _Ice(Connection):
         if data[0] in _MEDIA:
             self._media(data)
         elif data[0] in _DTLS and self._queue.qsize() < _MAX_WAITING:
-            self._alive()
             super().data_received(data, component)
 
     def check_incoming(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
@@ -94,10 +94,15 @@ class _Ice(Connection):
     def send_now(self, data: bytes) -> bool:
         """Send by the nominated pair; False when there is none."""
         pair = self._nominated.get(1)
-        if pair is None:
+        if pair is None or pair.protocol not in self._protocols:
             return False
         pair.protocol.transport.sendto(data, pair.remote_addr)
         return True
+
+    def protocol_lost(self, protocol: StunProtocol) -> None:
+        """A socket closed by itself: nothing is sent by it any more."""
+        super().protocol_lost(protocol)
+        self._protocols = [other for other in self._protocols if other is not protocol]
 
     def abort(self) -> None:
         """Shut the sockets without a word."""
@@ -241,9 +246,17 @@ class SecuredPath:
         )
 
     async def connect(self, offer: Offer) -> bool:
-        """ICE, then DTLS, then the data channels' transport; False when one of them failed."""
-        loop = asyncio.get_running_loop()
-        self.alive_at = loop.time()
+        """ICE, then DTLS, then the data channels' transport; False when one of them failed.
+
+        What the other side sends in the handshake is read by OpenSSL and aiortc, which raise this and that over it.
+        """
+        try:
+            return await self._connect(offer)
+        except (OSError, SSL.Error, AssertionError, AttributeError, LookupError, ValueError):
+            return False
+
+    async def _connect(self, offer: Offer) -> bool:
+        self.alive_at = asyncio.get_running_loop().time()
         for candidate in offer.candidates:
             await self.add(candidate)
         self._connection.ice_controlling = offer.lite

@@ -3,7 +3,8 @@
 Lost frames are concealed by the decoder (the last one from the redundancy in the packet behind it, where there is
 some), fading to silence within 60 ms; longer gaps, and the silence that a sender does not transmit, are filled with
 silence. When nothing comes at all, silence is made as time goes by, so that whoever listens hears the pause while it
-lasts; what was made ahead is taken off the next gap. Pure: time is an argument.
+lasts; what was made ahead is taken off the next gap, or, when the packets were only late, off the quiet that follows.
+Pure: time is an argument.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _TICKS: Final = CLOCK_RATE // SAMPLE_RATE
 _CONCEALED_FRAMES: Final = 3
 _PAUSE_S: Final = 0.200
 """So long after the last packet silence begins to be made."""
+_QUIET: Final = 256
+"""A frame without a sample above is a pause: -42 dB."""
 _STEP: Final = SAMPLE_RATE // 400
 """2.5 ms: what libopus conceals is a multiple of it."""
 
@@ -40,6 +43,7 @@ class Microphone:
         self._silent_until = 0.0
         self._ahead = 0
         """Samples of silence that were made before the sender's clock got there."""
+        self._packet_samples = FRAME_SAMPLES
         self._rest = b""
         self._concealed = 0
 
@@ -90,9 +94,13 @@ class Microphone:
         if pcm is None:
             pcm = self._decoder.conceal(FRAME_SAMPLES)
             self._concealed += FRAME_SAMPLES
-        self._expected = delivery.timestamp + len(pcm) // 2 * _TICKS & 0xFFFFFFFF
+        self._packet_samples = len(pcm) // 2
+        self._expected = delivery.timestamp + self._packet_samples * _TICKS & 0xFFFFFFFF
         self._arrived = self._silent_until = now
-        self._tell(pcm)
+        if self._ahead >= self._packet_samples and _is_quiet(pcm):
+            self._ahead -= self._packet_samples
+        else:
+            self._tell(pcm)
 
     def _gap(self, timestamp: int, now: float) -> int:
         """Samples between the last audio and this; never more than time has passed, whatever the stamp says."""
@@ -103,7 +111,7 @@ class Microphone:
 
     def _filling(self, gap: int, delivery: Delivery) -> Iterator[bytes]:
         """Audio for a gap: guesses for what was lost, silence for the rest and for what was not sent."""
-        lost = min(gap, delivery.missing * FRAME_SAMPLES)
+        lost = min(gap, delivery.missing * self._packet_samples)
         self._concealed += lost
         already = min(gap, self._ahead)
         self._ahead -= already
@@ -129,6 +137,11 @@ class Microphone:
         self._rest = stream[whole:]
         for start in range(0, whole, FRAME_BYTES):
             self._heard(stream[start : start + FRAME_BYTES])
+
+
+def _is_quiet(pcm: bytes) -> bool:
+    samples = memoryview(pcm).cast("h")
+    return max(samples) < _QUIET and min(samples) > -_QUIET
 
 
 def _fade(pcm: bytes) -> bytes:

@@ -152,8 +152,6 @@ class _Call:
                 connected = await self._path.connect(self._offer)
         except TimeoutError:
             self._end("connect_timeout")
-        except OSError:
-            self._end("failed")
         else:
             if connected:
                 self._state = "connected"
@@ -170,7 +168,7 @@ class _Call:
 
     def channel(self, channel: RTCDataChannel) -> None:
         """The first one is the one, whatever it is called."""
-        if self._channel is None and not self.over:
+        if not self.over and (self._channel is None or self._channel.readyState == "closed"):
             self._channel = channel
             channel.on("message", self._told)
             self._listener.opened()

@@ -44,6 +44,7 @@ async def test_the_names_that_are_touched_are_there() -> None:
 
 SIGNATURES: dict[str, tuple[Callable[..., Any], list[str]]] = {
     "aioice.ice.Connection.data_received": (aioice.ice.Connection.data_received, ["self", "data", "component"]),
+    "aioice.ice.Connection.protocol_lost": (aioice.ice.Connection.protocol_lost, ["self", "protocol"]),
     "aioice.ice.Connection.check_incoming": (
         aioice.ice.Connection.check_incoming,
         ["self", "message", "addr", "protocol"],
@@ -77,6 +78,7 @@ def test_the_overridden_are_called_where_we_count_on_it() -> None:
     protocol = inspect.getsource(aioice.ice.StunProtocol)
     connection = inspect.getsource(aioice.ice.Connection)
     assert "self.receiver.data_received(data" in protocol, MOVED
+    assert "self.receiver.protocol_lost(self)" in protocol, MOVED
     assert "self.check_incoming(message, addr, protocol)" in connection, MOVED
     assert "self.get_component_candidates(" in connection, MOVED
     assert "pair.protocol.send_data(data, pair.remote_addr)" in connection.replace("active_", ""), MOVED

@@ -132,6 +132,24 @@ def test_a_pause_that_is_not_sent_is_heard_while_it_lasts_and_costs_no_clock() -
     assert room.microphone.concealed_ms == 0
 
 
+def test_a_stall_of_the_network_loses_no_word_and_its_delay_is_won_back_in_the_next_pause() -> None:
+    encoded = packets(np.concatenate([tone(440, 1.0, 24_000), np.zeros(24_000, np.int16), tone(440, 1.0, 24_000)]))
+    room = Room()
+    for number in range(30):
+        room.step(packet(number, encoded[number]))
+    for _ in range(20):
+        room.step()
+    made_up = len(room.times) - 30
+    assert made_up >= 15
+    room.step(*(packet(number, encoded[number]) for number in range(30, 51)))
+    for number in range(51, 150):
+        room.step(packet(number, encoded[number]))
+    assert len(room.times) == 150
+    assert room.microphone.concealed_ms == 0
+    loud = sum(np.abs(room.samples[at : at + 480]).max() > 3000 for at in range(0, len(room.samples), 480))
+    assert loud >= 99
+
+
 def test_a_stamp_from_nowhere_makes_no_more_silence_than_time_has_passed() -> None:
     encoded = packets(tone(440, 1.0, 24_000))
     room = Room()
