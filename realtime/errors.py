@@ -163,6 +163,13 @@ class UpstreamRejected(UpstreamError):
         self.retryable = status in (404, 408, 425, 429) or status >= 500
 
 
+class UpstreamBusy(UpstreamError):
+    """The voice model in this process has no place left."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class UpstreamClosed(UpstreamError):
     """The upstream connection ended; ``clean`` says whether by a close handshake."""
 

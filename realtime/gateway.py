@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from realtime.agents.agent import BackgroundAgent
 from realtime.agents.load import load
@@ -14,7 +15,7 @@ from realtime.calls import Calls
 from realtime.core import actions as act
 from realtime.core.config import SessionConfig
 from realtime.desk import Breaks, Desk
-from realtime.errors import Draining, StoreError
+from realtime.errors import Draining, Overloaded, StoreError, UpstreamBusy
 from realtime.lanes import Outgoing, Sink
 from realtime.library import Library, RecordPage
 from realtime.live_call import Makers
@@ -47,8 +48,13 @@ SWEEP_S = 1.0
 RECENT_THREADS = 5
 DIGEST_RECORDS = 200
 
-Connect = Callable[[ThreadId], Awaitable[MessageLink]]
-"""Makes a link to a session of the embedded voice model for a call of that thread."""
+
+class Connect(Protocol):
+    """Makes links to an embedded voice model."""
+
+    async def __call__(self, thread_id: ThreadId, /, *, audio: bool) -> MessageLink:
+        """A session for a thread that answers in sound, or in writing; raises ``Overloaded``."""
+        ...
 
 
 class Gateway:
@@ -263,4 +269,8 @@ class _EmbeddedOpener:
         self._connect = connect
 
     async def __call__(self, config: SessionConfig) -> UpstreamConnection:
-        return UpstreamConnection(await self._connect(config.thread_id), codec_for(config.version))
+        try:
+            link = await self._connect(config.thread_id, audio=config.modality == "audio")
+        except Overloaded as busy:
+            raise UpstreamBusy(busy.message, retry_after_ms=busy.retry_after_ms) from None
+        return UpstreamConnection(link, codec_for(config.version))

@@ -222,6 +222,15 @@ class LimitsSettings(Section):
     """How long a lost upstream is sought before the call is given up."""
 
 
+class SpeechSettings(Section):
+    """Ears and mouth of the embedded voice model."""
+
+    engines: Literal["auto", "off"] = "auto"
+    """``off``: scripted words and tones, as ``voxgate mock`` has them."""
+    sessions: int | None = Field(default=None, ge=1, le=1000)
+    """How many spoken sessions there may be at a time; None: one for each core."""
+
+
 class TelemetrySettings(Section):
     """What is told to the log."""
 
@@ -239,6 +248,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     server: ServerSettings = ServerSettings()
     limits: LimitsSettings = LimitsSettings()
+    speech: SpeechSettings = SpeechSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     data: Path = Path("data")
 

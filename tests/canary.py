@@ -243,5 +243,6 @@ def canary_key(canary: Canary) -> str:
 
 @pytest.fixture
 def gateway_env(canary_key: str) -> dict[str, str]:
-    """An environment for ``voxgate`` as a process: it has the key, and an upstream that opens no port."""
-    return {**os.environ, "VOXGATE_UPSTREAM__API_KEY": canary_key, "VOXGATE_UPSTREAM__BASE_URL": "embedded"}
+    """An environment for ``voxgate`` as a process: it has the key, and an upstream that opens no port and is quick."""
+    embedded = {"VOXGATE_UPSTREAM__BASE_URL": "embedded", "VOXGATE_SPEECH__ENGINES": "off"}
+    return {**os.environ, "VOXGATE_UPSTREAM__API_KEY": canary_key, **embedded}

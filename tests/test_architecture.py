@@ -84,7 +84,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "pylibsrtp": ("transports/aiortc_private.py",),
     "av": ("transports/opus.py",),
     "onnxruntime": ("realtime/mock/speech/",),
-    "pocketsphinx": ("realtime/mock/speech/",),
+    "pocketsphinx": ("realtime/mock/speech/sphinx.py",),
+    "espeakng_loader": ("realtime/mock/speech/espeak.py",),  # GPL-3: nothing but the speaking child imports that file
     "multidict": ("realtime/server/",),
     "sqlalchemy": SQL,
     "alembic": SQL,

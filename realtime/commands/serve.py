@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 from contextlib import AsyncExitStack
 
 from realtime.commands.lock import only_gateway
@@ -16,11 +17,12 @@ from realtime.desk import described
 from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
+from realtime.mock.speech.studio import Studio
 from realtime.protocol.appserver import DEFAULT_VOICE
 from realtime.server.app import serving
 from realtime.settings import Settings
 
-EMBEDDED_SPEECH = "ears: that somebody speaks, no words; mouth: tones with a transcript"
+SPEECH_OFF = "ears: that somebody speaks, no words; mouth: tones with a transcript (speech.engines is off)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,9 +64,13 @@ def _speaking_of_progress(settings: Settings) -> Settings:
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as stack:
         stack.enter_context(only_gateway(settings))
+        studio = None
         if settings.upstream.embedded:
             settings = _speaking_of_progress(settings)
-            model = await stack.enter_async_context(embedded_model(load_script("assistant")))
+            if settings.speech.engines == "auto":
+                studio = Studio(settings.speech.sessions or os.cpu_count() or 1)
+                await stack.enter_async_context(studio.running())
+            model = await stack.enter_async_context(embedded_model(load_script("assistant"), studio))
             gateway = Gateway(settings, model.connect, breaks=(model.breaks,))
         else:
             gateway = Gateway(settings)
@@ -73,7 +79,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
         address = await stack.enter_async_context(doors)
         spare_the_collector()
-        print(f"Voxgate is ready: {address}  ({_behind(settings)})", flush=True)
+        print(f"Voxgate is ready: {address}  ({_behind(settings, studio)})", flush=True)
         await stop.wait()
         await gateway.drain()
     return 0
@@ -85,13 +91,13 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-def _behind(settings: Settings) -> str:
+def _behind(settings: Settings, studio: Studio | None) -> str:
     """Which voice, ears, mouth and agent answer, in a few words; never a secret."""
     spec = settings.agent.spec
     agent = {"embedded": "embedded agent", "none": "no agent"}.get(spec, f"agent {spec}")
     if settings.upstream.embedded:
         free = ": no key needed" if spec in ("embedded", "none") else ""
-        return f"embedded voice model and {agent}{free}; {EMBEDDED_SPEECH}"
+        return f"embedded voice model and {agent}{free}; {studio.description if studio is not None else SPEECH_OFF}"
     upstream = settings.upstream
     voice = settings.session.voice or DEFAULT_VOICE[upstream.version]
     return f"{described(upstream)}, voice {voice}, its own ears and mouth; {agent}"

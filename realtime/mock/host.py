@@ -161,14 +161,9 @@ class MockHost:
 
 
 async def serve_link(
-    link: MessageLink,
-    script: Script,
-    *,
-    seed: int | None = None,
-    settings: ModelSettings | None = None,
-    engines: Engines | None = None,
+    link: MessageLink, script: Script, *, seed: int | None = None, settings: ModelSettings | None = None
 ) -> None:
     """Run one session over a link until either side closes it."""
     settings = settings or ModelSettings()
-    host = MockHost(script, settings=settings, seed=seed, engines=None if engines is None else lambda: engines)
+    host = MockHost(script, settings=settings, seed=seed)
     await host.serve(MemoryCarrier(link), settings.model)

@@ -17,7 +17,8 @@ TALK_S = 30
 @asynccontextmanager
 async def started(folder: Path, *argv: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A command that runs on its own, with settings by environment; killed at the end if it still does."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")} | settings
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    environment = plain | {"VOXGATE_SPEECH__ENGINES": "off"} | settings
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

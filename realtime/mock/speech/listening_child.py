@@ -1,0 +1,80 @@
+"""The process that recognises for one session. It is told ``hear`` (turn, last; sound) and ``forget`` (turn).
+
+It answers ``ready`` once, then ``heard`` (turn, text, last). Sound comes as PCM16, mono, 24 kHz.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from realtime.mock.speech.contracts import SAMPLE_RATE
+from realtime.mock.speech.pipe import ChildEnd
+from realtime.mock.speech.sphinx import RATE, Listener
+from transports.audio import Resampler
+
+_NICENESS = 2
+"""The gateway's loop comes first: it carries the sound of all sessions."""
+_PARTIAL_MS = 300
+_MARGIN = bytes(200 * SAMPLE_RATE // 1000 * 2)
+"""Silence around a turn that comes in one piece: it may have been cut closely, and the decoder needs a start."""
+
+
+class Turns:
+    """Feeds turns to the listener, one at a time."""
+
+    def __init__(self, end: ChildEnd) -> None:
+        self._end = end
+        self._listener = Listener()
+        self._resampler = Resampler(SAMPLE_RATE, RATE)
+        self._turn: str | None = None
+        self._unasked = 0
+        self._told = ""
+
+    def hear(self, turn: str, pcm: bytes, *, last: bool) -> None:
+        """The next sound of a turn."""
+        if turn != self._turn:
+            self.forget()
+            self._turn, self._told, self._unasked = turn, "", 0
+            self._listener.begin()
+            pcm = _MARGIN + pcm + _MARGIN if last else pcm
+        self._listener.feed(self._resampler.push(np.frombuffer(pcm, "<i2")).tobytes())
+        if last:
+            self._listener.feed(self._resampler.flush().tobytes())
+            self._turn = None
+            self._end.send({"type": "heard", "turn": turn, "text": self._listener.end(), "last": True})
+            return
+        self._unasked += len(pcm)
+        if self._unasked >= _PARTIAL_MS * SAMPLE_RATE * 2 // 1000:
+            self._unasked = 0
+            self._tell(turn, self._listener.words())
+
+    def forget(self) -> None:
+        """The turn that is being heard is none."""
+        if self._turn is not None:
+            self._turn = None
+            self._resampler.flush()
+            self._listener.end()
+
+    def _tell(self, turn: str, words: str) -> None:
+        if words != self._told:
+            self._told = words
+            self._end.send({"type": "heard", "turn": turn, "text": words, "last": False})
+
+
+def main() -> None:
+    """Until the parent has gone."""
+    end = ChildEnd()
+    os.nice(_NICENESS)
+    turns = Turns(end)
+    end.send({"type": "ready"})
+    for head, sound in end.messages():
+        if head["type"] == "hear":
+            turns.hear(head["turn"], sound, last=head["last"])
+        else:
+            turns.forget()
+
+
+if __name__ == "__main__":
+    main()
