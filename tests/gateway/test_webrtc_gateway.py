@@ -1,0 +1,211 @@
+"""WebRTC calls that the gateway answers itself, with a real peer at the other end and an upstream that does as told."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+
+from realtime.protocol.audio import base64_length
+from tests.gateway.browser_peer import LOUD, Page, calling
+from tests.gateway.in_process import opened
+from tests.gateway.rpc_client import RefusedError, RpcClient, connected
+from tests.replay.upstream import Connection, Upstream, listening
+
+RATE = 24_000
+Answer = Callable[[str], Awaitable[str]]
+
+
+def tone(seconds: float, rate: int = RATE) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """A loud one."""
+    at = np.arange(int(seconds * rate)) / rate
+    samples: np.ndarray[Any, np.dtype[np.int16]] = (12_000 * np.sin(2 * np.pi * 440 * at)).astype(np.int16)
+    return samples
+
+
+def spoken(seconds: float, item_id: str) -> dict[str, Any]:
+    """A piece of the answer."""
+    data = base64.b64encode(tone(seconds).astype("<i2").tobytes()).decode()
+    return {"type": "response.output_audio.delta", "delta": data, "item_id": item_id, "response_id": "resp_1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A client with a thread before a gateway that answers offers."""
+
+    client: RpcClient
+    upstream: Upstream
+    thread: str
+    http: aiohttp.ClientSession
+    resource: str
+
+    async def by_rpc(self, offer: str) -> str:
+        """Through the JSON-RPC door."""
+        transport = {"type": "webrtc", "sdp": offer}
+        await self.client.call(
+            "thread/realtime/start", threadId=self.thread, outputModality="audio", transport=transport
+        )
+        return str((await self.client.until("thread/realtime/sdp")).params["sdp"])
+
+    async def by_http(self, offer: str) -> str:
+        """Through the HTTP door."""
+        await self.client.call("thread/resume", threadId=self.thread)
+        headers = {"Content-Type": "application/sdp"}
+        async with self.http.post(self.resource, data=offer, headers=headers) as response:
+            assert response.status == 201
+            return await response.text()
+
+    async def read(self) -> dict[str, Any]:
+        """The thread."""
+        found: dict[str, Any] = (await self.client.call("thread/read", threadId=self.thread))["thread"]
+        return found
+
+    async def closed(self) -> str:
+        """Why the call ended."""
+        return str((await self.client.until("thread/realtime/closed")).params["reason"])
+
+
+@asynccontextmanager
+async def staged(folder: Path, **session: Any) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(listening())
+        settings = {"base_url": upstream.base_url, "api_key": "sk-none"}
+        address = await stack.enter_async_context(
+            opened(folder, upstream=settings, session={"webrtc": "gateway", **session})
+        )
+        client = await stack.enter_async_context(connected(address))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        thread = await client.start_thread()
+        url = address.removesuffix("/v1/rpc").replace("ws", "http", 1)
+        yield Scene(client, upstream, thread, http, f"{url}/v1/threads/{thread}/realtime")
+
+
+def heard_ms(connection: Connection) -> float:
+    """Sound of the microphone that reached the upstream."""
+    sent = [frame["audio"] for frame in connection.frames if frame["type"] == "input_audio_buffer.append"]
+    return sum(base64_length(audio) for audio in sent) / 48
+
+
+@pytest.mark.parametrize("door", ["by_rpc", "by_http"])
+async def test_sound_goes_both_ways_and_a_barge_in_silences_the_page(tmp_path: Path, door: str) -> None:
+    async with staged(tmp_path) as scene, calling(getattr(scene, door), tone(60, 48_000)) as page:
+        voice = await scene.upstream.connection()
+        await voice.got("input_audio_buffer.append", 20)
+        assert heard_ms(voice) >= 390
+        await voice.push({"type": "response.created", "response": {"id": "resp_1"}})
+        item = {"id": "item_1", "type": "message", "role": "assistant"}
+        await voice.push({"type": "conversation.item.added", "item": item}, spoken(5, "item_1"), spoken(5, "item_1"))
+        await page.sounds()
+        status = (await scene.read())["realtime"]
+        assert (status["medium"], status["media"]["peer"]) == ("gateway", "connected")
+        assert status["media"]["playoutDelayMs"] > 1000
+        assert status["media"]["packetsReceived"] > 0
+        await voice.push({"type": "input_audio_buffer.speech_started", "item_id": "item_2"})
+        await voice.got("conversation.item.truncate")
+        cut = next(frame for frame in voice.frames if frame["type"] == "conversation.item.truncate")
+        assert cut["item_id"] == "item_1"
+        assert 0 < cut["audio_end_ms"] < 9000
+        await page.is_quiet()
+        # what was sent is what may be heard, and nothing past it; a codec's tail aside
+        assert sum(level > LOUD for level in page.levels) * 20 <= cut["audio_end_ms"] + 100
+        assert (await scene.read())["realtime"]["media"]["playoutDelayMs"] <= 20
+
+
+async def test_a_page_that_hangs_up_ends_the_call_and_one_that_is_stopped_is_told(tmp_path: Path) -> None:
+    async with staged(tmp_path) as scene:
+        async with calling(scene.by_rpc):
+            await scene.upstream.connection()
+        assert await scene.closed() == "transport_closed"
+        await scene.upstream.connections[0].ended.wait()
+        before = len(scene.client.notifications)
+        async with calling(scene.by_http) as page:
+            await scene.upstream.connection(1)
+            await scene.client.call("thread/realtime/stop", threadId=scene.thread)
+            await scene.client.until("thread/realtime/closed", after=before)
+            await page.until(lambda: page.is_left)
+
+
+async def test_the_answer_does_not_wait_for_the_upstream(tmp_path: Path) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    hole = await asyncio.start_server(hang, "127.0.0.1", 0)
+    slow = {"base_url": f"http://127.0.0.1:{hole.sockets[0].getsockname()[1]}/v1", "connect_timeout_s": 60}
+    async with hole, opened(tmp_path, upstream=slow, session={"webrtc": "gateway"}) as url, connected(url) as client:
+        thread = await client.start_thread()
+
+        async def answer(offer: str) -> str:
+            transport = {"type": "webrtc", "sdp": offer}
+            await client.call("thread/realtime/start", threadId=thread, outputModality="audio", transport=transport)
+            return str((await client.until("thread/realtime/sdp")).params["sdp"])
+
+        async with calling(answer):
+            assert client.named("thread/realtime/started") == []
+            await client.call("thread/realtime/stop", threadId=thread)
+
+
+async def test_a_call_goes_on_with_the_same_page_when_the_upstream_drops(tmp_path: Path) -> None:
+    async with staged(tmp_path) as scene, calling(scene.by_rpc, tone(60, 48_000)) as page:
+        first = await scene.upstream.connection()
+        await first.got("input_audio_buffer.append")
+        first.drop()
+        second = await scene.upstream.connection(1)
+        await second.got("input_audio_buffer.append")
+        await second.push(spoken(1, "item_9"))
+        await page.sounds()
+        assert scene.client.named("thread/realtime/closed") == []
+
+
+@pytest.mark.parametrize("offer", ["v=0\r\n", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "v=0\r\na=crypto:1\r\n"])
+async def test_an_offer_that_no_call_can_be_made_of_is_refused(tmp_path: Path, offer: str) -> None:
+    async with staged(tmp_path) as scene:
+        headers = {"Content-Type": "application/sdp"}
+        async with scene.http.post(scene.resource, data=offer, headers=headers) as response:
+            assert response.status == 400
+            assert (await response.json())["error"]["code"] == "invalid_offer"
+        transport = {"type": "webrtc", "sdp": offer}
+        params = {"threadId": scene.thread, "outputModality": "audio", "transport": transport}
+        await scene.client.call("thread/realtime/start", **params)
+        error = await scene.client.until("thread/realtime/error")
+        assert error.params["code"] == "invalid_offer"
+        assert scene.client.named("thread/realtime/closed") == []
+        assert scene.upstream.connections == []
+
+
+async def test_who_answers_can_be_chosen_by_the_client(tmp_path: Path) -> None:
+    async with staged(tmp_path, webrtc="upstream") as scene:
+
+        async def answer(offer: str) -> str:
+            headers = {"Content-Type": "application/sdp"}
+            where = f"{scene.resource}?answeredBy=gateway"
+            async with scene.http.post(where, data=offer, headers=headers) as response:
+                assert response.status == 201
+                place, tag = response.headers["Location"], response.headers["ETag"]
+                text = await response.text()
+            url = f"{scene.resource}/{place.rpartition('/')[2]}"
+            patch = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": tag}
+            restart = "a=ice-ufrag:other\r\na=ice-pwd:otherotherotherotherother\r\n"
+            async with scene.http.patch(url, data=restart, headers=patch) as response:
+                assert response.status == 422
+            return text
+
+        async with calling(answer) as page:
+            assert isinstance(page, Page)
+            await scene.upstream.connection()
+        with pytest.raises(RefusedError) as refused:
+            await scene.client.call(
+                "thread/realtime/start",
+                threadId=scene.thread,
+                outputModality="audio",
+                transport={"type": "webrtc", "sdp": "v=0", "answeredBy": "nobody"},
+            )
+        assert refused.value.data["code"] == "invalid_params"
