@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+MAX_CHARS: Final = 400
+"""So much of a message is searched for keywords: nobody speaks longer wishes, and searching takes its time."""
+
 _SMALL_NUMBER: Final = (
     "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
     "|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half"
@@ -115,22 +118,22 @@ def steers(words: str) -> bool:
 
 def length_of_time(words: str) -> str | None:
     """The length of time that is all that was said: the answer to "for how long?"."""
-    match = _HOW_LONG.match(words)
+    match = _HOW_LONG.match(_bare(words))
     return match[1] if match else None
 
 
 def guess(words: str) -> str | None:
     """A wish that may have been meant."""
     for pattern, wish in _GUESSES:
-        if match := pattern.search(words):
+        if match := pattern.search(_bare(words)):
             return wish.format(*match.groups())
     return None
 
 
 def has_numbers(words: str) -> bool:
     """True where at least two numbers were heard."""
-    return bool(_SEVERAL_NUMBERS.search(words))
+    return bool(_SEVERAL_NUMBERS.search(_bare(words)))
 
 
 def _bare(words: str) -> str:
-    return " ".join(words.replace("\u2019", "'").split()).strip(" .,!?;:")
+    return " ".join(words[:MAX_CHARS].replace("\u2019", "'").split()).strip(" .,!?;:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from prompts import render
 from realtime.agents.clock import SystemClock
 from realtime.agents.embedded import EmbeddedAgent
 from realtime.mock import wording
+from realtime.mock.assistant import AssistantScript
+from realtime.mock.reply import Context, Line
 from realtime.protocol.json import JsonObject
 from tests.agents.fakes import Memory, Time, reply
 from tests.mock.talk import Talk, calls, said
@@ -308,6 +311,13 @@ async def test_notes_are_kept_and_found_by_voice() -> None:
             talk.output(call_id(response), POINTER)
             response = talk.respond()
         assert said(response) == answer
+
+
+@pytest.mark.parametrize("words", ["1 ", "wait a ", "how many 5 feet ", "um, ", "hello ", "say "])
+def test_a_long_message_takes_no_long_time(words: str) -> None:
+    begun = time.process_time()
+    AssistantScript().reply(Context((Line("user", words * 20_000),), {"background_agent": {}, "remain_silent": {}}))
+    assert time.process_time() - begun < 5.0
 
 
 def test_nothing_it_says_needs_eyes() -> None:
