@@ -4,7 +4,7 @@
 set -u
 
 # tool:package; more can be given as arguments.
-wanted=(flite:flite espeak-ng:espeak-ng strace:strace postgres:postgresql turnserver:coturn "$@")
+wanted=(flite:flite espeak-ng:espeak-ng strace:strace postgres:postgresql turnserver:coturn chromium:chromium "$@")
 
 missing=()
 for entry in "${wanted[@]}"; do

@@ -9,7 +9,7 @@ from typing import Final
 
 from realtime.agents.agent import AgentTask, AgentUpdate, BackgroundAgent, Progress
 
-SLOW_S: Final = 15.0
+SLOW_S: Final = 8.0
 _NAME: Final = "slow-agent"
 
 

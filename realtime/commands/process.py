@@ -52,5 +52,6 @@ def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
 def log_to_stderr(level: str) -> None:
     """One line an event; a trace only where something failed that nobody foresaw."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # tells at INFO that it is there
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # they tell at INFO that they are there, and of every address pair of a call
+    for chatty in ("alembic", "aioice", "aiortc"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -112,9 +112,13 @@ async def test_a_talk_goes_on_whatever_is_broken(tmp_path: Path, name: str) -> N
         async with http.post("/v1/console/breaks", json={"name": name, "threadId": thread_id}) as response:
             assert response.status == 202
             assert (await response.json())["said"]
-        await client.call("thread/realtime/appendText", threadId=thread_id, text="please echo: still here")
+        await client.call("thread/realtime/appendText", threadId=thread_id, text="what is 6 times 7")
         answer = await client.until(
-            lambda seen: seen.method == "item/completed" and "still here" in seen.item.get("text", "")
+            lambda seen: (
+                seen.method == "item/completed"
+                and seen.item.get("type") == "assistantMessage"
+                and "42" in seen.item["text"]
+            )
         )
         assert answer.item["status"] == "completed"
         lines = [seen.item["id"] for seen in client.notifications if seen.method == "item/completed"]

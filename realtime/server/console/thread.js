@@ -73,12 +73,13 @@ export class ThreadView {
 
   place() {
     const wanted = this.order().map((id) => this.lines.get(id)).filter(Boolean);
-    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
+    const scroll = this.list.parentElement;
+    const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
     wanted.forEach((line, index) => {
       if (this.list.children[index] !== line) this.list.insertBefore(line, this.list.children[index] ?? null);
     });
     this.empty.hidden = wanted.length > 0;
-    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    if (atEnd) scroll.scrollTop = scroll.scrollHeight;
   }
 
   render(id) {

@@ -1,0 +1,17 @@
+"""One gateway for all tests of the page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.gateway.process import GatewayProcess, Serve, serving
+
+
+@pytest_asyncio.fixture
+async def gateway(gateway_env: Mapping[str, str], tmp_path: Path) -> AsyncIterator[GatewayProcess]:
+    """A gateway with the embedded voice model and agent."""
+    async with serving(Serve(gateway_env, tmp_path / "data")) as process:
+        yield process
