@@ -18,7 +18,7 @@ ENGINES: dict[str, type[Flite] | type[Espeak]] = {Flite.name: Flite, Espeak.name
 
 def first_voice(names: list[str]) -> Voice | None:
     """The first of these engines that is here."""
-    for name in names:
+    for name in (name for name in names if name in ENGINES):
         try:
             return ENGINES[name]()
         except OSError:
