@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import wave
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def spoken(text: str, voice: str = "slt") -> Samples:
     return np.concatenate((silence(MARGIN_MS), voice_24k, silence(MARGIN_MS)))
 
 
+def write(path: Path, *pieces: Samples) -> Path:
+    """Sound as a WAV file."""
+    pcm = np.concatenate(pieces).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, len(pcm), "NONE", ""))
+        file.writeframes(pcm.tobytes())
+    return path
+
+
 def silence(ms: int) -> Samples:
     return np.zeros(RATE * ms // 1000, np.int16)
 
@@ -46,8 +56,8 @@ def noise(ms: int, rms: float = 1640.0, seed: int = 1) -> Samples:
 def tones(ms: int) -> Samples:
     """Two tones together, on for 0.4 s and off for 0.2 s."""
     time = np.arange(RATE * ms // 1000) / RATE
-    wave = 6000.0 * (np.sin(2 * np.pi * 440 * time) + np.sin(2 * np.pi * 554 * time))
-    return _pcm(wave * (time % 0.6 < 0.4))
+    sines = 6000.0 * (np.sin(2 * np.pi * 440 * time) + np.sin(2 * np.pi * 554 * time))
+    return _pcm(sines * (time % 0.6 < 0.4))
 
 
 def clicks(ms: int) -> Samples:
@@ -59,5 +69,5 @@ def clicks(ms: int) -> Samples:
     return pcm
 
 
-def _pcm(wave: npt.NDArray[np.float64]) -> Samples:
-    return np.clip(np.rint(wave), -32_768, 32_767).astype(np.int16)
+def _pcm(level: npt.NDArray[np.float64]) -> Samples:
+    return np.clip(np.rint(level), -32_768, 32_767).astype(np.int16)
