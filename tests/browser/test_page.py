@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.needs("chromium")
 NO_MICROPHONE = (
     "void (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')))"
 )
-SHOTS = os.environ.get("VOXGATE_SCREENSHOTS")
+SHOTS = os.environ.get("PAGE_SHOTS")
 """A folder that keeps the screenshots, for people to look at."""
 
 
@@ -183,7 +184,7 @@ async def test_a_key_goes_to_the_gateway_and_stays_nowhere(gateway: GatewayProce
     ],
 )
 async def test_the_page_is_good_to_look_at(
-    gateway: GatewayProcess, tmp_path: Path, name: str, context: dict[str, object]
+    gateway: GatewayProcess, tmp_path: Path, name: str, context: dict[str, Any]
 ) -> None:
     async with chromium() as browser, visiting(browser, gateway.url, **context) as page:
         await look(page, tmp_path, f"{name}-idle")
