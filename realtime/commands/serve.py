@@ -71,7 +71,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
                 studio = Studio(settings.speech.sessions or os.cpu_count() or 1)
                 await stack.enter_async_context(studio.running())
             model = await stack.enter_async_context(embedded_model(load_script("assistant"), studio))
-            gateway = Gateway(settings, model.connect, breaks=(model.breaks,))
+            gateway = Gateway(settings, model.connect, breaks=(model.breaks,), note=_note(studio))
         else:
             gateway = Gateway(settings)
         with named(settings):
@@ -89,6 +89,16 @@ def spare_the_collector() -> None:
     """Leave what stays for good out of garbage collections: going through it stops every talk for 0.1 s."""
     gc.collect()
     gc.freeze()
+
+
+def _note(studio: Studio | None) -> str:
+    """What people at the page ought to know of the embedded voice model's ears and mouth."""
+    if studio is None:
+        return f"The embedded voice model works by text here ({SPEECH_OFF}). Type, or give a real one under Settings."
+    return (
+        f"You talk to the embedded voice model: offline, without a key ({studio.description}). "
+        "Its recognition is of demo quality: short plain English works best. Settings take a real voice model."
+    )
 
 
 def _behind(settings: Settings, studio: Studio | None) -> str:
