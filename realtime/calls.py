@@ -24,9 +24,12 @@ from realtime.live_call import LiveCall, Makers
 from realtime.open_threads import OpenThreads
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, SessionId, ThreadId
+from realtime.session import face
 from realtime.session.config import SessionBuilder, ThreadDigest
+from realtime.session.face import FaceParams
 from realtime.session.media import ClientAudio
 from realtime.session.owner import Session
+from realtime.session.realtime_clients import RealtimeSink
 from realtime.session.upstream import ControlPath, UpstreamConnection
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
@@ -49,6 +52,11 @@ class Digests(Protocol):
     async def __call__(self, thread_id: ThreadId) -> ThreadDigest:
         """The digest; empty when there is nothing to tell."""
         ...
+
+
+def _clock_offset_ms() -> int:
+    """Unix milliseconds at time 0 of the loop's clock."""
+    return int((time.time() - asyncio.get_running_loop().time()) * 1000)
 
 
 class Calls:
@@ -102,6 +110,20 @@ class Calls:
         call = await self._prepare(params, await self._admit(params), sink)
         self._launch(call)
         return call
+
+    async def start_face(self, params: FaceParams, sink: RealtimeSink) -> tuple[LiveCall, int]:
+        """The same for a client that speaks the Realtime API; the call, and the client's number in it.
+
+        What goes wrong later, the sink is told.
+        """
+        start = face.start_params(params)
+        lane = await self._admit(start)
+        digest = await self._digests(params.thread_id)
+        config = face.build(self._builder, params, digest, clock_offset_ms=_clock_offset_ms())
+        call = self._make(config, start, lane, None)
+        client = call.session.clients.join(sink)
+        self._launch(call)
+        return call, client
 
     async def _admit(self, params: app.RealtimeStartParams) -> ThreadLane:
         """Refuse what cannot even be begun; the thread's way out."""
@@ -158,8 +180,12 @@ class Calls:
     async def _prepare(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> LiveCall:
         self._builder.check(params)
         digest = await self._digests(params.thread_id)
-        loop_ms = asyncio.get_running_loop().time() * 1000
-        built = self._builder.build(params, digest, clock_offset_ms=int(time.time() * 1000 - loop_ms))
+        built = self._builder.build(params, digest, clock_offset_ms=_clock_offset_ms())
+        return self._make(built, params, lane, sink)
+
+    def _make(
+        self, config: SessionConfig, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None
+    ) -> LiveCall:
         medium, model = self._builder.medium(params), self._builder.model(params)
         upstream = self._makers.call(model, params) if medium in ("upstream", "existing") else None
         inner = upstream.open if upstream is not None else self._makers.opener(model)
@@ -187,7 +213,7 @@ class Calls:
 
         path = ControlPath(opened, dialled)
         media = self._makers.peer() if medium == "gateway" else ClientAudio(lane, sink)
-        session = Session(built, path, media, lane, self._turns, self._limits)
+        session = Session(config, path, media, lane, self._turns, self._limits)
         offer = params.transport.sdp if params.transport is not None else None
         made.append(LiveCall(session, lane, sink, offer=offer, upstream=upstream))
         return made[0]
@@ -285,7 +311,7 @@ class Calls:
         now = asyncio.get_running_loop().time()
         for call in list(self._all):
             lane = self._threads.lane_if_open(call.thread_id)
-            if call.has_person or (lane is not None and lane.sinks):
+            if call.has_person or call.session.clients or (lane is not None and lane.sinks):
                 call.alone_since = None
             elif call.alone_since is None:
                 call.alone_since = now

@@ -26,8 +26,11 @@ from realtime.protocol.ids import ThreadId
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime_v1 import codec_for
 from realtime.session.config import SessionBuilder, ThreadDigest
+from realtime.session.face import FaceParams
 from realtime.session.ice_servers import IceServer
+from realtime.session.owner import Session
 from realtime.session.peer_audio import PeerAudio
+from realtime.session.realtime_clients import RealtimeSink
 from realtime.session.signalling import UpstreamCall
 from realtime.session.upstream import Opener, UpstreamConnection, WebSocketOpener
 from realtime.settings import Settings
@@ -40,7 +43,18 @@ from transports.link import MessageLink
 from transports.peer import PeerSettings
 from transports.webrtc import AiortcPeer
 
-__all__ = ["Answered", "Gateway", "IceServer", "Outgoing", "RecordPage", "Resumption", "Sink"]
+__all__ = [
+    "Answered",
+    "FaceParams",
+    "Gateway",
+    "IceServer",
+    "Outgoing",
+    "RealtimeSink",
+    "RecordPage",
+    "Resumption",
+    "Session",
+    "Sink",
+]
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +108,11 @@ class Gateway:
         self.offers = Offers(self.calls, settings.server.ice_servers)
         self.calls.max_calls = settings.server.max_sessions
         self.calls.telemetry = self.telemetry
+
+    @property
+    def model(self) -> str:
+        """The voice model of calls that ask for none."""
+        return self._settings.upstream.model
 
     # -- life ------------------------------------------------------------------------------------------
 

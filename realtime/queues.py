@@ -36,6 +36,9 @@ class UpstreamOutbox:
         self._number = 0
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
+        self._moved = asyncio.Event()
+        self.attended = True
+        """False while there is no connection and the one before is lost: nobody waits for room then."""
         self.dropped = 0
         """Chunks dropped so far."""
 
@@ -58,9 +61,21 @@ class UpstreamOutbox:
         self._wake()
         return dropped
 
+    async def room(self, duration_ms: float) -> None:
+        """Wait until a chunk fits without any loss: for clients that may send faster than they speak."""
+        while self._audio and self._audio_ms + duration_ms > self._audio_limit and self.attended and not self._closed:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def attend(self, attended: bool) -> None:
+        """There is a connection, or it was lost."""
+        self.attended = attended
+        self._moved.set()
+
     def close(self) -> None:
         """No more comes: ``get`` returns None once what is queued has left."""
         self._closed = True
+        self._moved.set()
         self._wake()
 
     def drop_control(self) -> None:
@@ -93,6 +108,7 @@ class UpstreamOutbox:
         if self._audio and (not self._control or self._audio[0].number < self._control[0].number):
             entry = self._audio.popleft()
             self._audio_ms -= entry.duration_ms
+            self._moved.set()
             return entry
         return self._control.popleft() if self._control else None
 

@@ -158,6 +158,12 @@ class ServerSettings(Section):
     """False: a browser's candidates in private, loopback and link-local ranges are never contacted."""
     ice_servers: tuple[IceServerSettings, ...] = ()
     """Handed out to clients with the answer of a WebRTC call."""
+    realtime_locks: tuple[Literal["instructions", "tools", "voice", "model"], ...] = ()
+    """What clients of the Realtime API cannot change."""
+    realtime_beta: bool = True
+    """Clients of the Realtime API's beta shape are served, by translation."""
+    strict_active_response: bool = False
+    """On that door a second ``response.create`` is refused, as by the API itself, and not queued."""
     max_sessions: int = Field(default=200, ge=1)
     max_connections: int = Field(default=2000, ge=1)
     console_upstream: bool = True
@@ -211,6 +217,8 @@ class LimitsSettings(Section):
     client_bytes: int = Field(default=1_048_576, ge=65_536)
     client_stall_s: float = Field(default=10.0, gt=0)
     message_bytes: int = Field(default=4_194_304, ge=65_536)
+    realtime_client_bytes: int = Field(default=33_554_432, ge=65_536)
+    """What may wait for a client of the Realtime API, of which nothing is left out, before it is closed."""
     upstream_message_bytes: int = Field(default=16_777_216, ge=65_536)
     steering: int = Field(default=16, ge=1)
     history_items: int = Field(default=200, ge=1)

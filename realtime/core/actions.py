@@ -8,6 +8,7 @@ from typing import Literal
 from realtime.protocol.appserver import Draft, Notification, Shed, TextRole
 from realtime.protocol.audio import AudioChunk
 from realtime.protocol.ids import CallId, ItemId, TurnId
+from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime import ClientEvent
 
 CloseReason = Literal[
@@ -182,6 +183,24 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientJoined:
+    """One more client of the Realtime API looks at the session; ``client`` numbers it."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSent:
+    """An event of such a client, as it came: any JSON object.
+
+    The microphone's sound has a way of its own, beside the conversation.
+    """
+
+    event: JsonObject
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the call."""
 
@@ -207,6 +226,8 @@ Command = (
     | TurnRefused
     | AgentSaid
     | TurnEnded
+    | ClientJoined
+    | ClientSent
     | Stop
 )
 
@@ -225,6 +246,15 @@ class Notify:
     """To the thread's clients, at once."""
 
     notification: Notification
+    shed: Shed = Shed.NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A server event to the clients that speak the Realtime API, or to one of them."""
+
+    event: JsonObject
+    to: int | None = None
     shed: Shed = Shed.NEVER
 
 
@@ -289,4 +319,4 @@ class Close:
     reason: CloseReason
 
 
-Action = Send | Notify | Record | Play | Flush | StartOrJoinTurn | Dial | Open | Begin | Close
+Action = Send | Notify | Relay | Record | Play | Flush | StartOrJoinTurn | Dial | Open | Begin | Close

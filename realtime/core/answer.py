@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Literal
 
 from realtime.core.actions import Flush, Play
-from realtime.core.call import Call
+from realtime.core.call import BYTES_PER_MS, Call
 from realtime.core.faults import OWN_CUT_PREFIX
 from realtime.core.playback import Cut
 from realtime.protocol.appserver import Item, Shed
-from realtime.protocol.audio import AudioChunk, is_base64
+from realtime.protocol.audio import AudioChunk, base64_length, is_base64
 from realtime.protocol.ids import ItemId, ResponseId
 from realtime.protocol.realtime import (
     ItemDelete,
@@ -82,7 +82,10 @@ class Answer:
             call.playback.done()
         if status == "failed":
             self._report_failure(response)
-        if call.responses.finished(response_id, ours=call.is_ours(response.metadata), now=call.now):
+        ours = call.is_ours(response.metadata)
+        if ours is not False:
+            call.wishes.settle()
+        if call.responses.finished(response_id, ours=ours, now=call.now):
             call.ask_response()
 
     def _report_failure(self, response: Response) -> None:
@@ -155,12 +158,19 @@ class Answer:
             return
         if event.item_id in self._cuts or (event.response_id is not None and event.response_id == self._silenced):
             return
-        channels = event.channels or event.num_channels or 1
-        chunk = AudioChunk(event.delta, event.sample_rate, channels, event.samples_per_channel, event.item_id)
+        chunk = self._chunk(event, event.delta)
         if event.item_id is not None:
             call.playback.received(event.item_id, chunk, now=call.now)
-        call.emit(Play(chunk))
+        if call.bytes_per_ms == BYTES_PER_MS:  # clients of the Realtime API may have it in other formats
+            call.emit(Play(chunk))
         call.responses.touched(now=call.now)
+
+    def _chunk(self, event: OutputAudioDelta, data: str) -> AudioChunk:
+        per_ms = self._call.bytes_per_ms
+        if per_ms != BYTES_PER_MS:  # a byte a sample
+            return AudioChunk(data, per_ms * 1000, 1, base64_length(data), event.item_id)
+        channels = event.channels or event.num_channels or 1
+        return AudioChunk(data, event.sample_rate, channels, event.samples_per_channel, event.item_id)
 
     def finish(self, item_id: ItemId, outcome: Outcome, text: str = "") -> None:
         """An answer's item is over; its final ``text`` where the upstream gave it."""
@@ -236,6 +246,13 @@ class Answer:
         self._silenced = None
         # Nothing to answer: what voice detection had begun to answer was lost before its words came.
         return cut_short or (self._finished_items == 0 and call.history.unanswered)
+
+    def cut_at(self, item_id: ItemId, ms: int) -> None:
+        """A client has truncated an item itself: so much of it was heard."""
+        audio_ms = self._call.playback.audio_ms(item_id)
+        known = self._cuts.get(item_id)
+        if audio_ms is not None and ms < audio_ms and (known is None or ms < known.heard_ms):
+            self._keep(Cut(item_id, ms, audio_ms))
 
     def _apply(self, cut: Cut) -> None:
         call = self._call

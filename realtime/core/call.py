@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from realtime.core.actions import Action, Notify, Record, Send
+from realtime.core.asks import Ask, Asks
 from realtime.core.config import SessionConfig
 from realtime.core.handoffs import Handoffs
 from realtime.core.history import History
@@ -17,6 +18,21 @@ from realtime.protocol.appserver import Draft, Item, Notification, Shed
 from realtime.protocol.ids import CallId, ItemId
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime import ClientEvent, ItemCreate, ResponseCreate, message_item, output_item
+
+BYTES_PER_MS = 48
+"""Of PCM16 at 24 kHz."""
+METADATA_PAIRS = 16
+"""A response's metadata holds no more."""
+PLAIN = Ask()
+
+
+class ClientFace(Protocol):
+    """What the parts of a conversation tell its clients' side: see ``core/face/face.py``."""
+
+    def hide(self, item_id: str) -> None: ...
+    def asked(self, event_id: str, ask: Ask) -> None: ...
+    def cut_off(self, *, again: bool) -> None: ...
+    def begun(self) -> None: ...
 
 
 class State(Enum):
@@ -34,7 +50,9 @@ class Call:
     ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks;
     ``replayed`` are the items that this upstream was told at its beginning, and shows once more. In a WebRTC
     call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them, and
-    ``configured`` is whether it has shown the session; ``asks`` counts the responses that were asked for.
+    ``configured`` is whether it has shown the session; ``asks`` counts the responses that were asked for, ``wishes``
+    are those that wait. ``session`` is what the upstream is told of the session; ``transcribes``, ``bytes_per_ms``
+    (of the answer's audio) and ``heard_bytes_per_ms`` (of the microphone's) follow from it.
     """
 
     def __init__(self, config: SessionConfig) -> None:
@@ -48,13 +66,18 @@ class Call:
         self.items = ThreadItems()
         self.history = History(items=config.history_items, chars=config.history_chars)
         self.transcript = Transcript(self.new_item_id)
+        self.wishes = Asks()
+        self.session = config.session
+        self.transcribes = config.transcribes
+        self.bytes_per_ms = self.heard_bytes_per_ms = BYTES_PER_MS
+        self.face: ClientFace | None = None
         self.speaking = False
         self.replayed: frozenset[ItemId] = frozenset()
         self.unshown: dict[ItemId, JsonObject] = {}
         self.configured = False
         self.asks = 0
         self._number = 0
-        self._asked: str | None = None
+        self._asked: JsonObject = {}
 
     def new_item_id(self) -> ItemId:
         """An id of ours, unique in the thread."""
@@ -88,8 +111,11 @@ class Call:
         if draft is not None:
             self.emit(Record(draft))
 
-    def create_item(self, body: JsonObject) -> ItemId:
-        """A new item of ours in the conversation, told to this upstream and to any later one."""
+    def create_item(self, body: JsonObject, *, shown: bool = False) -> ItemId:
+        """A new item of ours in the conversation, told to this upstream and to any later one.
+
+        Clients of the Realtime API see it where it is to be ``shown``.
+        """
         item_id = ItemId(body.get("id") or self.new_item_id())
         body = {"id": item_id, **body}
         self.history.put(item_id, body)
@@ -97,6 +123,8 @@ class Call:
             self.unshown[item_id] = body
             while len(self.unshown) > self.config.history_items:
                 del self.unshown[next(iter(self.unshown))]
+        if self.face is not None and not shown:
+            self.face.hide(item_id)
         self.send(ItemCreate(item=body))
         return item_id
 
@@ -109,8 +137,9 @@ class Call:
         if self.handoffs.answer(call_id):
             self.create_item(output_item(call_id, output))
 
-    def want_response(self) -> None:
+    def want_response(self, ask: Ask = PLAIN) -> None:
         """A response is wanted: now, or as soon as it may be."""
+        self.wishes.add(ask)
         if self.state is not State.OPEN:
             self.responses.want()
         elif self.responses.request(now=self.now):
@@ -119,15 +148,27 @@ class Call:
     def ask_response(self) -> None:
         """The arbiter said yes."""
         self.asks += 1
+        ask = self.wishes.take()
+        if len(self.wishes):
+            self.responses.want()
         self._number += 1
-        self._asked = str(self._number)
-        metadata = {METADATA_KEY: self._asked}
+        body = ask.body or {}
+        metadata: JsonObject = body.get("metadata") or {}
+        if len(metadata) < METADATA_PAIRS:
+            metadata = {**metadata, METADATA_KEY: str(self._number)}
+        self._asked = metadata
         event_id = f"create_{self.config.item_prefix}_{self._number}"
-        self.send(ResponseCreate(event_id=event_id, response={"metadata": metadata}))
+        if self.face is not None:
+            self.face.asked(event_id, ask)
+        self.send(ResponseCreate(event_id=event_id, response={**body, "metadata": metadata}))
 
     def is_ours(self, metadata: JsonObject | None) -> bool | None:
         """Whether a response is the one that was asked for last, by its echoed metadata; None when it has none."""
-        return None if metadata is None else metadata.get(METADATA_KEY) == self._asked
+        if metadata is None:
+            return None
+        if METADATA_KEY not in self._asked:
+            return bool(self._asked) and metadata == self._asked
+        return bool(metadata.get(METADATA_KEY) == self._asked[METADATA_KEY])
 
     def wall_ms(self) -> int:
         """Unix milliseconds of the input that is being handled."""

@@ -38,12 +38,37 @@ class ReconnectPolicy:
         return min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 16))
 
 
+Lock = Literal["instructions", "tools", "voice", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceConfig:
+    """What a client that speaks the Realtime API itself is shown and may change.
+
+    ``instructions`` are shown, ``context`` stands behind them for the voice alone; ``tools`` are ours, and
+    ``transcription`` what the thread has its words from. ``strict``: a second response is refused, not queued.
+    ``opening`` is a client's update that the session begins with, locks or not.
+    """
+
+    session_id: SessionId
+    thread_id: ThreadId
+    model: str
+    instructions: str
+    context: str = ""
+    tools: tuple[JsonObject, ...] = ()
+    transcription: JsonObject | None = None
+    locks: frozenset[Lock] = frozenset()
+    strict: bool = False
+    opening: JsonObject | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
     """One call, frozen when it starts.
 
     ``session`` is the body of ``session.update``; ``item_prefix`` makes the ids of our own items unique
-    in the thread; ``transcribes`` and ``barge_in`` say what ``session`` asks of the upstream;
+    in the thread; ``transcribes`` says what ``session`` asks of the upstream; ``barge_in``: we cut answers off when
+    the person speaks (a client of the Realtime API may do so itself); ``face`` is there for such clients;
     ``clock_offset_ms`` is Unix milliseconds at time 0 of the clock that is passed in; ``join_s`` is how long
     the sideband of a new call is sought.
     """
@@ -68,3 +93,4 @@ class SessionConfig:
     """A WebRTC call between the client and the upstream, made with the client's offer, or by the client itself;
     None: the upstream's audio comes and goes by the control connection."""
     join_s: float = 5.0
+    face: FaceConfig | None = None

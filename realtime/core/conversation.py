@@ -22,6 +22,7 @@ from realtime.core.call import Call, State
 from realtime.core.config import SessionConfig
 from realtime.core.delegation import OWN_TOOLS, Delegation, calls_of
 from realtime.core.doubles import Doubles
+from realtime.core.face.face import Face
 from realtime.core.faults import Verdict, judge
 from realtime.core.hearing import Hearing
 from realtime.core.sidebands import Sidebands
@@ -60,6 +61,8 @@ class Conversation:
         else:
             self._upstreams = Sidebands(self._call)
         self._doubles = Doubles()
+        self._face = Face(self._call, self._answer, config.face) if config.face is not None else None
+        self._call.face = self._face
         self._shown: tuple[bool, bool, int, bool] = (False, False, 0, False)
         self._handlers: dict[type[ev.ServerEvent], Callable[[Any], None]] = {
             ev.SessionShown: self._session_shown,
@@ -101,6 +104,11 @@ class Conversation:
         return self._upstreams.current
 
     @property
+    def heard_bytes_per_ms(self) -> int:
+        """Of the microphone's audio, in the session's format."""
+        return self._call.heard_bytes_per_ms
+
+    @property
     def handled_events(self) -> frozenset[type[ev.ServerEvent]]:
         """Event types that have a row in the table."""
         return frozenset(self._handlers)
@@ -128,9 +136,10 @@ class Conversation:
             return []
         self._call.now = now
         self._call.responses.heard()
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
+        if self._face is None or not self._face.receive(event):
+            handler = self._handlers.get(type(event))
+            if handler is not None:
+                handler(event)
         return self._drain()
 
     def apply(self, command: Command, *, now: float) -> list[Action]:
@@ -185,13 +194,23 @@ class Conversation:
             case act.Stop():
                 self._close(command.reason)
             case _:
-                self._dispatch_turn(command)
+                self._dispatch_other(command)
 
-    def _dispatch_turn(
+    def _dispatch_other(
         self,
-        command: act.TurnStarted | act.TurnJoined | act.TurnFollowed | act.TurnRefused | act.AgentSaid | act.TurnEnded,
+        command: act.ClientJoined
+        | act.ClientSent
+        | act.TurnStarted
+        | act.TurnJoined
+        | act.TurnFollowed
+        | act.TurnRefused
+        | act.AgentSaid
+        | act.TurnEnded,
     ) -> None:
         match command:
+            case act.ClientJoined() | act.ClientSent():
+                if self._face is not None:
+                    self._face.obey(command)
             case act.TurnStarted():
                 self._delegation.started(command)
             case act.TurnJoined():
@@ -229,9 +248,9 @@ class Conversation:
         call = self._call
         item_id = call.new_item_id()
         sent = command.text
-        if command.role == "user" and sent and not sent.startswith("[USER] "):
+        if command.role == "user" and sent and not sent.startswith("[USER] ") and self._face is None:
             sent = f"[USER] {sent}"
-        call.create_item(ev.message_item(_wire_role(command.role), sent, item_id=item_id))
+        call.create_item(ev.message_item(_wire_role(command.role), sent, item_id=item_id), shown=True)
         kind: ItemType = "assistantMessage" if command.role == "assistant" else "userMessage"
         item = Item(item_id, kind, command.text, role=command.role, created_at=call.wall_ms())
         call.record(call.items.add(item))
@@ -288,7 +307,8 @@ class Conversation:
 
     def _called(self, item: ev.Item) -> None:
         self._answer.finish_call(item.id)
-        self._delegation.called(item)
+        if self._face is None or self._face.is_own_call(item):
+            self._delegation.called(item)
 
     def _is_of_own_tool(self, item: ev.Item) -> bool:
         if item.type == "function_call":
@@ -297,11 +317,14 @@ class Conversation:
 
     def _error(self, event: ev.ErrorEvent) -> None:
         code = event.error.code
+        if self._face is not None and self._face.is_clients_error(event):
+            return
         match judge(code, event.error.event_id):
             case Verdict.IGNORE:
                 pass
             case Verdict.RETRY:
-                self._call.responses.refused(now=self._call.now)
+                if self._call.responses.refused(now=self._call.now):
+                    self._call.wishes.again()
             case Verdict.REOPEN:
                 loss = Loss(event.text, code="session_expired", clean=True)
                 if (final := self._upstreams.lost(self._upstreams.current, loss)) is not None:
@@ -330,6 +353,8 @@ class Conversation:
 
     def _fail(self, loss: Loss, reason: CloseReason) -> None:
         self._call.notify("error", {"message": loss.message, "code": loss.code, "retryable": loss.retryable})
+        if self._face is not None:
+            self._face.failed(loss)
         self._close(reason)
 
     def _close(self, reason: CloseReason) -> None:

@@ -56,7 +56,7 @@ class Hearing:
         self._begin(event.item_id, after=event.previous_item_id)
         if event.previous_item_id is not None:
             call.items.note(event.item_id, previous_item_id=event.previous_item_id)
-        if not call.config.transcribes:
+        if not call.transcribes:
             call.record(call.items.end(event.item_id, status="completed"))
 
     def cleared(self, event: AudioCleared) -> None:

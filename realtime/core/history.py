@@ -45,6 +45,17 @@ class History:
             del self._bodies[item_id]
             self._order.remove(item_id)
 
+    def body(self, item_id: ItemId) -> JsonObject | None:
+        """The item as a new upstream would be told it."""
+        return self._bodies.get(item_id)
+
+    def before(self, item_id: ItemId) -> ItemId | None:
+        """The nearest item before this one that a new upstream would be told of."""
+        if item_id not in self._bodies:
+            return None
+        earlier = reversed(self._order[: self._order.index(item_id)])
+        return next((ItemId(known) for known in earlier if self._bodies[known] is not None), None)
+
     def __contains__(self, item_id: ItemId) -> bool:
         return item_id in self._bodies
 

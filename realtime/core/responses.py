@@ -69,6 +69,10 @@ class ResponseQueue:
         """Remember the wish only (there is no connection to ask over)."""
         self._wanted = True
 
+    def forget(self) -> None:
+        """What waits is not wanted any more."""
+        self._wanted = False
+
     def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> None:
         """A response has begun. ``ours`` by its metadata; None when it carries none."""
         if ours:
@@ -90,15 +94,16 @@ class ResponseQueue:
         """Something came of the upstream: what it was asked before has reached it."""
         self._doubted_ask = self._doubted_answer = False
 
-    def refused(self, *, now: float) -> None:
-        """Ours came while another was active: it is still wanted."""
+    def refused(self, *, now: float) -> bool:
+        """Ours came while another was active: True when it is still wanted."""
         if not (self._asked or self._guessed):
-            return
+            return False
         self._asked = self._guessed = False
         self._wanted = True
         if not self._running:
             self._running, self._active = True, None
         self.touched(now=now)
+        return True
 
     def denied(self, *, now: float) -> bool:
         """Ours was refused for another reason, and is not asked for again; True: send one for a later wish now."""
@@ -125,15 +130,20 @@ class ResponseQueue:
         self._active = None
         return self._next(now)
 
-    def lost(self, *, again: bool) -> None:
-        """The connection is gone, and with it what was active; ``again``: it is to be asked for anew."""
+    def lost(self, *, again: bool) -> bool:
+        """The connection is gone, and with it what was active; ``again``: it is to be asked for anew.
+
+        True when what was asked for, or active, is wanted still.
+        """
         unanswered = self._running or self._doubted_answer
-        self._wanted = self._wanted or self._asked or self._doubted_ask or (unanswered and again)
+        still = self._asked or self._doubted_ask or (unanswered and again)
+        self._wanted = self._wanted or still
         self._asked = self._running = self._guessed = False
         self.heard()
         self._active = None
         self._echoes = False
         self.deadline = None
+        return still
 
     def reopened(self, *, now: float, same: bool = False) -> bool:
         """A connection is there again; True: send ``response.create`` for the wish now.

@@ -7,13 +7,18 @@ is made ready, and taken in a quiet moment; at the latest just before the limit.
 
 from __future__ import annotations
 
+from itertools import count
+
 from realtime.core.actions import Begin, Loss, Open
 from realtime.core.answer import Answer
 from realtime.core.call import Call, State
 from realtime.core.hearing import Hearing
 from realtime.protocol.ids import ItemId
+from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime import ClientEvent, ItemCreate, SessionUpdate
 
+PREAMBLE = "preamble"
+"""Names the events that a connection begins with."""
 PREPARE_AT = 0.85
 """Share of the session limit after which a second connection is made ready."""
 SWITCH_AT = 0.95
@@ -126,9 +131,9 @@ class Upstreams:
         self._switch_at = call.now + limit * SWITCH_AT
         bodies = call.history.replay()
         call.replayed = frozenset(ItemId(body["id"]) for body in bodies) if self.was_open else frozenset()
-        events: list[ClientEvent] = [SessionUpdate(session=call.config.session)]
-        events += [ItemCreate(item=body) for body in bodies]
-        call.emit(Begin(generation, tuple(events)))
+        call.emit(Begin(generation, self._preamble(bodies)))
+        if call.face is not None:
+            call.face.begun()
         if self.was_open:
             call.notify("resumed", {"attempt": self._attempt})
         else:
@@ -137,11 +142,29 @@ class Upstreams:
         if call.responses.reopened(now=call.now):
             call.ask_response()
 
+    def _preamble(self, bodies: list[JsonObject]) -> tuple[ClientEvent, ...]:
+        """The session and the history.
+
+        Where clients see errors, these events bear names, so that an error about them is not taken for theirs.
+        """
+        call = self._call
+        named = call.face is not None
+        events: list[ClientEvent] = [SessionUpdate(event_id=PREAMBLE if named else None, session=call.session)]
+        names = (f"{PREAMBLE}_{number}" if named else None for number in count(1))
+        events += [ItemCreate(event_id=next(names), item=body) for body in bodies]
+        return tuple(events)
+
     def _settle(self) -> None:
         """What was under way on the old connection ends with it."""
         again = self._answer.cut_off()
         self._hearing.cut_off()
-        self._call.responses.lost(again=again)
+        call = self._call
+        if call.responses.lost(again=again):
+            call.wishes.again()
+        else:
+            call.wishes.settle()
+        if call.face is not None:
+            call.face.cut_off(again=again)
 
     def _dropped(self, loss: Loss) -> Loss | None:
         call = self._call

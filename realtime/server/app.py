@@ -15,6 +15,7 @@ from realtime.server.access import Access
 from realtime.server.clients import Clients
 from realtime.server.guard import STREAM, Guard, is_upgrade
 from realtime.server.page import asset, page
+from realtime.server.realtime_door import RealtimeDoor
 from realtime.server.rest import ROUTES, json_response
 from realtime.server.rpc import ClientConnection, new_socket
 from realtime.server.schemas import asyncapi, openapi
@@ -37,13 +38,15 @@ def build_app(
     gateway: Gateway, settings: ServerSettings, limits: LimitsSettings, telemetry: Telemetry
 ) -> web.Application:
     """All doors of a gateway. Raises ``ConfigurationError`` for a listener that would stand open."""
-    guard = Guard(Access(settings), limits, telemetry)
+    access = Access(settings)
+    guard = Guard(access, limits, telemetry)
     app = web.Application(client_max_size=limits.message_bytes, middlewares=[guard.middleware])
     app[CLIENTS] = Clients(telemetry, limit=settings.max_connections, stall_s=limits.client_stall_s)
     app.on_response_prepare.append(guard.on_prepare)
     doors = _Doors(gateway, app[CLIENTS], limits, telemetry)
     for route in ROUTES:
         app.router.add_route(route.verb, route.path, partial(route.handler, gateway))
+    app.router.add_routes(RealtimeDoor(gateway, access, app[CLIENTS], settings, limits, telemetry).routes())
     get = partial(app.router.add_route, "GET")
     get("/", doors.front)
     get("/console/{name}", asset)

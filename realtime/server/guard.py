@@ -25,6 +25,9 @@ OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/asyncapi.
 """Plain requests to these need no credentials: probes, documents, and the page that asks for a token."""
 _PAGE_PARTS = "/console/"
 
+REALTIME = "/v1/realtime"
+"""The Realtime API's own door, and what is below it."""
+
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
 """Where a handler leaves a response of its own, so that nothing is written over it once it has begun."""
 _ALLOWED_ORIGIN: web.RequestKey[str] = web.RequestKey("allowed_origin", str)
@@ -87,6 +90,8 @@ class Guard:
             response.headers["Vary"] = "Origin"
 
     def _check_credentials(self, request: web.Request) -> None:
+        if request.path == REALTIME or request.path.startswith(f"{REALTIME}/"):
+            return  # the Realtime API's clients bring keys in ways of their own, and hear of it in its words
         offered = offered_protocols(request)
         if SUBPROTOCOL not in offered and any(name.startswith(BEARER_SUBPROTOCOL) for name in offered):
             raise InvalidRequest(
@@ -132,7 +137,9 @@ def _preflight() -> web.Response:
         status=204,
         headers={
             "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
-            "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, Last-Event-ID",
+            "Access-Control-Allow-Headers": (
+                "Authorization, Content-Type, If-Match, Last-Event-ID, X-OpenAI-Agents-SDK, OpenAI-Beta, User-Agent"
+            ),
             "Access-Control-Max-Age": "600",
         },
     )

@@ -125,17 +125,24 @@ class SessionBuilder:
         }
 
     def _instructions(self, params: RealtimeStartParams, digest: ThreadDigest) -> str:
-        operator = self._session.prompt or ""
-        if operator.strip():
-            prompt = operator
-        elif params.has_prompt:
-            prompt = params.prompt or ""
-        else:
-            prompt = render("core", user_first_name=self._session.user_first_name)
-        context = self._startup_context(params, digest)
-        return "\n\n".join(part for part in (prompt, context) if part)
+        parts = (self.prompt(params), self.startup_context(params, digest))
+        return "\n\n".join(part for part in parts if part)
 
-    def _startup_context(self, params: RealtimeStartParams, digest: ThreadDigest) -> str:
+    def prompt(self, params: RealtimeStartParams) -> str:
+        """What the voice is told to be."""
+        if self.prompt_is_operators:
+            return self._session.prompt or ""
+        if params.has_prompt:
+            return params.prompt or ""
+        return render("core", user_first_name=self._session.user_first_name)
+
+    @property
+    def prompt_is_operators(self) -> bool:
+        """The operator's prompt is not blank: no client has another."""
+        return bool((self._session.prompt or "").strip())
+
+    def startup_context(self, params: RealtimeStartParams, digest: ThreadDigest) -> str:
+        """What it is told of the thread, and of what was said before; "" for nothing."""
         given = self._session.startup_context
         if params.include_startup_context is False or given == "":
             return ""

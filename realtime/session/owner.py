@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import assert_never
 
 from prompts.delegation import delegation
@@ -22,26 +20,17 @@ from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, TurnId
 from realtime.protocol.realtime import Malformed, SpeechStarted
 from realtime.queues import UpstreamOutbox
+from realtime.session.inbox import Commit, Delivery, Heard, Message
 from realtime.session.media import MediaPort
 from realtime.session.observer import Observer
+from realtime.session.realtime_clients import RealtimeClients
 from realtime.session.upstream import ControlPath
-from realtime.session.wires import Heard, Wires
+from realtime.session.wires import Wires
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.turns import Started, TurnRequest, Turns
 
 log = logging.getLogger(__name__)
-
-Commit = Awaitable[list[app.Record]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    command: act.Command
-    taken: asyncio.Future[Commit | None]
-
-
-_Message = Heard | _Delivery | act.Command
 
 
 class Session:
@@ -61,9 +50,10 @@ class Session:
         self._lane = lane
         self._turns = turns
         self._conversation = Conversation(config)
-        self._inbox: asyncio.Queue[_Message] = asyncio.Queue(limits.inbox)
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue(limits.inbox)
         self._outbox = UpstreamOutbox(audio_ms=limits.audio_queue_ms, control=limits.control_queue)
         self._wires = Wires(config, path, self._outbox, self._inbox.put)
+        self.clients = RealtimeClients(self._conversation, self._outbox, self._put)
         self._reason: act.CloseReason | None = None
         self._garbage = 0
         self._observer: Observer
@@ -101,7 +91,7 @@ class Session:
     async def deliver(self, command: act.Command) -> Seq | None:
         """Post a command; answered after the commit of the record it makes, where it makes one."""
         taken: asyncio.Future[Commit | None] = asyncio.get_running_loop().create_future()
-        self._put(_Delivery(command, taken))
+        self._put(Delivery(command, taken))
         commit = await taken
         if commit is None:
             return None
@@ -155,7 +145,7 @@ class Session:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _put(self, message: _Message) -> None:
+    def _put(self, message: Message) -> None:
         if self._reason is not None:
             raise SessionNotFound("the realtime conversation is not running")
         try:
@@ -163,7 +153,7 @@ class Session:
         except asyncio.QueueFull:
             raise Overloaded("the call is too busy") from None
 
-    async def _next(self) -> _Message | None:
+    async def _next(self) -> Message | None:
         """The next message; None when the conversation wants a tick."""
         deadline = self._conversation.deadline
         if deadline is not None and self._now() >= deadline:
@@ -192,7 +182,7 @@ class Session:
         if position is not None:
             self._perform(self._conversation.apply(act.PlayedTo(position.item_id, position.ms), now=self._now()))
 
-    def _handle(self, message: _Message | None) -> None:
+    def _handle(self, message: Message | None) -> None:
         now = self._now()
         match message:
             case None:
@@ -204,7 +194,7 @@ class Session:
                     self._locate()
                 self._observer.heard(message.event, now=now)
                 self._perform(self._conversation.receive(message.event, message.generation, now=now))
-            case _Delivery():
+            case Delivery():
                 commit = self._perform(self._conversation.apply(message.command, now=now))
                 if not message.taken.done():
                     message.taken.set_result(commit)
@@ -245,6 +235,8 @@ class Session:
                 self.media.play(action.chunk)
             case act.Flush():
                 self.media.flush(action.item_id)
+            case act.Relay():
+                self.clients.relay(action)
             case act.StartOrJoinTurn():
                 self._hand_off(action)
             case act.Close():
@@ -291,12 +283,13 @@ class Session:
     def _retire(self) -> None:
         """Nobody waits for a call that is over."""
         self._reason = self._reason or "error"
+        self.clients.end(self._reason)
         self._turns.detach(self._lane.thread.id, self)
         if not self.begun.done():
             self.begun.set_result(False)
         while not self._inbox.empty():
             message = self._inbox.get_nowait()
-            if isinstance(message, _Delivery) and not message.taken.done():
+            if isinstance(message, Delivery) and not message.taken.done():
                 message.taken.set_exception(SessionNotFound("the realtime conversation is not running"))
 
     def _count_garbage(self, event: Malformed) -> None:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from realtime.core import actions as act
 from realtime.core.config import SessionConfig
 from realtime.errors import UpstreamClosed, UpstreamError, UpstreamRejected
-from realtime.protocol.realtime import ClientEvent, ServerEvent
+from realtime.protocol.realtime import ClientEvent
 from realtime.queues import UpstreamOutbox
+from realtime.session.inbox import Heard
 from realtime.session.upstream import ControlPath, UpstreamConnection
 
 log = logging.getLogger(__name__)
@@ -25,14 +26,6 @@ LEAVE_S = 1.0
 """What the writer and a closing handshake may take at the end."""
 DIAL_S = 5.0
 """How much longer a call that is being made may take, so that it is known and can be hung up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An event of the connection of this generation."""
-
-    generation: int
-    event: ServerEvent
 
 
 @dataclass(slots=True)
@@ -82,6 +75,7 @@ class Wires:
             return
         encoded = [wire.connection.codec.encode(event) for event in action.events]
         preamble = [text for text in encoded if text is not None]
+        self._outbox.attend(True)
         wire.writer = self.group.create_task(self._write(wire.connection, preamble))
 
     def send(self, generation: int, event: ClientEvent) -> None:
@@ -100,6 +94,7 @@ class Wires:
         wire.reader.cancel()
         if wire.writer is not None:
             wire.writer.cancel()
+            self._outbox.attend(False)
             self._outbox.drop_control()  # what must survive stands in the history
 
     async def leave(self) -> None:

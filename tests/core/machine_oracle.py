@@ -100,6 +100,8 @@ class Oracle:
             case act.Flush():
                 self._flushes = True
                 self._flushed.add(str(action.item_id))
+            case act.Relay():
+                hold(False, "nobody is relayed to where no client speaks the Realtime API")
             case _:
                 self._does(action)
 

@@ -1,0 +1,83 @@
+"""The outer shape of client events. What is inside sessions, items and responses the upstream judges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.protocol.complaint import Complaint
+from realtime.protocol.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    kind: type
+    called: str
+    required: bool = True
+    nullable: bool = False
+
+
+_TEXT = _Member(str, "a string")
+_ID = _Member(str, "a string", required=False, nullable=True)
+_COUNT = _Member(int, "an integer")
+_OBJECT = _Member(dict, "an object")
+_MAYBE_OBJECT = _Member(dict, "an object", required=False, nullable=True)
+
+MEMBERS: dict[str, dict[str, _Member]] = {
+    "session.update": {"session": _OBJECT},
+    "input_audio_buffer.append": {"audio": _TEXT},
+    "input_audio_buffer.commit": {},
+    "input_audio_buffer.clear": {},
+    "conversation.item.create": {"item": _OBJECT, "previous_item_id": _ID},
+    "conversation.item.retrieve": {"item_id": _TEXT},
+    "conversation.item.delete": {"item_id": _TEXT},
+    "conversation.item.truncate": {"item_id": _TEXT, "content_index": _COUNT, "audio_end_ms": _COUNT},
+    "response.create": {"response": _MAYBE_OBJECT},
+    "response.cancel": {"response_id": _ID},
+    "output_audio_buffer.clear": {},
+}
+"""Client events and their members beside ``type`` and ``event_id``."""
+
+_KINDS = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"))
+
+
+def check(event: JsonObject) -> None:
+    """Raises ``Complaint`` for an event that is none of the API's."""
+    kind = event.get("type")
+    if kind is None:
+        raise missing("type")
+    if not isinstance(kind, str):
+        raise wrong_type("type", kind, "a string")
+    members = MEMBERS.get(kind)
+    if members is None:
+        listed = ", ".join(f"'{name}'" for name in MEMBERS)
+        raise Complaint("invalid_value", f"Invalid value: '{kind[:80]}'. Supported values are: {listed}.", "type")
+    known = {"type": _TEXT, "event_id": _ID, **members}
+    for name, member in known.items():
+        _check(event, name, member)
+    for name in event:
+        if name not in known:
+            raise Complaint("unknown_parameter", f"Unknown parameter: '{name[:80]}'.", name[:80])
+
+
+def missing(param: str) -> Complaint:
+    """A member that must be there is not."""
+    return Complaint("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
+
+
+def wrong_type(param: str, value: object, expected: str) -> Complaint:
+    """A member is of another kind."""
+    named = next((name for kind, name in _KINDS if isinstance(value, kind)), "null" if value is None else "an object")
+    message = f"Invalid type for '{param}': expected {expected}, but got {named} instead."
+    return Complaint("invalid_type", message, param)
+
+
+def _check(event: JsonObject, name: str, member: _Member) -> None:
+    if name not in event:
+        if member.required:
+            raise missing(name)
+        return
+    value = event[name]
+    if value is None and member.nullable:
+        return
+    if not isinstance(value, member.kind) or isinstance(value, bool):
+        raise wrong_type(name, value, member.called)

@@ -1,0 +1,206 @@
+"""One client of the Realtime API, by WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from aiohttp import WSMsgType, web
+
+from realtime.errors import GatewayError, Overloaded, SessionNotFound, SlowConsumer
+from realtime.gateway import Session
+from realtime.protocol import json
+from realtime.protocol.appserver import Shed
+from realtime.protocol.audio import is_base64
+from realtime.protocol.complaint import Complaint
+from realtime.protocol.json import JsonObject
+from realtime.protocol.realtime_beta import BetaCodec
+from realtime.queues import ClientOutbox, Rank
+from realtime.server.refusals import refusal, told
+from realtime.settings import LimitsSettings
+from realtime.telemetry import Telemetry
+
+MAX_AUDIO = 15 * 1024 * 1024
+MAX_MESSAGE = MAX_AUDIO + 65_536
+"""The Realtime API's own bound on an event, in bytes."""
+MESSAGES = 65_536
+"""What may wait for a client."""
+HEARTBEAT_S = 20.0
+FLUSH_S = 1.0
+CLOSE_S = 2.0
+LINGER_S = 4.0
+
+_CLOSES = {"requested": 1000, "abandoned": 1000, "draining": 1012, "overloaded": 1013, "store_unavailable": 1013}
+"""Close codes by why the call ended; 1011 for all others."""
+
+Socket = web.WebSocketResponse[Literal[False]]
+
+
+def new_socket() -> Socket:
+    """A WebSocket as the Realtime API's clients expect it: subprotocol ``realtime``, no compression."""
+    return web.WebSocketResponse[Literal[False]](
+        compress=False,
+        decode_text=False,
+        max_msg_size=MAX_MESSAGE,
+        heartbeat=HEARTBEAT_S,
+        protocols=("realtime",),
+        timeout=CLOSE_S,
+    )
+
+
+class RealtimeClient:
+    """Reads its events, queues what goes to it, ends with the call, and the call with it.
+
+    Nothing is left out of what goes to it, since such clients count the audio they get: one that does not
+    read is closed. An event is read when the call has taken the one before, and audio when there is room
+    for it, so that order is kept and a client that sends too fast is slowed down by TCP.
+    """
+
+    def __init__(self, socket: Socket, limits: LimitsSettings, telemetry: Telemetry, beta: BetaCodec | None) -> None:
+        self._socket = socket
+        self._telemetry = telemetry
+        self._beta = beta
+        self._outbox = ClientOutbox(max_messages=MESSAGES, max_bytes=limits.realtime_client_bytes)
+        self._ending: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._complaints = 0
+
+    # -- what goes to the client -----------------------------------------------------------------------
+
+    def relay(self, text: str, shed: Shed) -> None:
+        """A server event."""
+        if self._beta is None:
+            self._put(text, shed)
+            return
+        for event in self._beta.to_client(json.decode_object(text)):
+            self._put(json.encode(event), shed)
+
+    def _put(self, text: str, shed: Shed) -> None:
+        try:
+            self._outbox.put(text, Rank.AUDIO if shed is Shed.AUDIO else Rank.RECORD)
+        except SlowConsumer as error:
+            self.fail(error)
+        if self._outbox.shed_audio:
+            self.fail(SlowConsumer("the client does not read"))
+
+    def ended(self, reason: str) -> None:
+        """The call is over."""
+        self._end(_CLOSES.get(reason, 1011), reason)
+
+    def stalled_for(self) -> float:
+        """For how many seconds something has waited unsent."""
+        return self._outbox.stalled_for()
+
+    def fail(self, error: GatewayError) -> None:
+        """End the connection with the close code of the error; the first end counts."""
+        said = told(error)
+        self._end(refusal(said).close or 1011, said.code)
+
+    def _end(self, code: int, reason: str) -> None:
+        if not self._ending.done():
+            self._ending.set_result((code, reason))
+
+    # -- its life --------------------------------------------------------------------------------------
+
+    async def run(self, request: web.Request, session: Session, client: int) -> None:
+        """Serve the client until it leaves or is ended."""
+        await self._socket.prepare(request)
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write())
+                reader = group.create_task(self._read(session, client))
+                await asyncio.wait((reader, self._ending), return_when=asyncio.FIRST_COMPLETED)
+                reader.cancel()
+                session.clients.leave(client)
+                self._outbox.close()
+                if self._ending.done():
+                    await asyncio.wait((writer,), timeout=FLUSH_S)
+                    writer.cancel()
+                    await self._close(*self._ending.result(), request.transport)
+                writer.cancel()
+        finally:
+            session.clients.leave(client)
+            self._telemetry.client_shed(self._outbox.shed_audio_ms, self._outbox.shed_deltas)
+
+    async def _read(self, session: Session, client: int) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
+                return
+            try:
+                await self._receive(message.data, session, client)
+                await self._outbox.room()
+            except SessionNotFound:
+                await asyncio.wait((self._ending,), timeout=CLOSE_S)
+                return
+            except SlowConsumer:
+                return
+
+    async def _receive(self, message: bytes, session: Session, client: int) -> None:
+        event: JsonObject = {}
+        try:
+            event = _parsed(message)
+            if event.get("type") == "input_audio_buffer.append":
+                dropped = await session.clients.append_audio(_audio_of(event))
+                if dropped:
+                    self._telemetry.audio_dropped(dropped)
+                return
+            if self._beta is not None:
+                event = self._beta.from_client(event)
+            await session.clients.take(event, client)
+        except Complaint as complaint:
+            self._complain(complaint, event.get("event_id"))
+        except Overloaded as error:
+            self._complain(Complaint("overloaded", error.message, kind="server_error"), event.get("event_id"))
+
+    def _complain(self, complaint: Complaint, event_id: object) -> None:
+        self._complaints += 1
+        told_id = event_id if isinstance(event_id, str) else None
+        event = {"event_id": f"event_door_{self._complaints}", **complaint.event(told_id)}
+        self._put(json.encode(event), Shed.NEVER)
+
+    async def _write(self) -> None:
+        while batch := await self._outbox.get_batch():
+            for text in batch:
+                try:
+                    await self._socket.send_str(text)
+                except ConnectionError:
+                    return
+
+    async def _close(self, code: int, reason: str, transport: asyncio.Transport | None) -> None:
+        """Say why and close; a client that never takes even that is cut off."""
+        if transport is not None:
+            # also when this task is cancelled: what waits in the transport must not wait for ever
+            asyncio.get_running_loop().call_later(LINGER_S, transport.abort)
+        try:
+            async with asyncio.timeout(LINGER_S):
+                await self._socket.close(code=code, message=reason.encode())
+        except TimeoutError:
+            return
+
+
+async def turn_away(request: web.Request, complaint: Complaint, code: int) -> Socket:
+    """Open a socket only to say why it is closed."""
+    socket = new_socket()
+    await socket.prepare(request)
+    await socket.send_str(json.encode({"event_id": "event_door_1", **complaint.event(None)}))
+    await socket.close(code=code, message=complaint.code.encode())
+    return socket
+
+
+def _parsed(message: bytes) -> JsonObject:
+    try:
+        return json.decode_object(message)
+    except ValueError as error:
+        raise Complaint("invalid_json", f"We could not parse your event: {error}.") from None
+
+
+def _audio_of(event: JsonObject) -> str:
+    """The base64 of a piece of sound, its alphabet and padding checked and nothing else."""
+    audio = event.get("audio")
+    if audio is None:
+        raise Complaint("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
+    if not isinstance(audio, str):
+        raise Complaint("invalid_type", "Invalid type for 'audio': expected a string.", "audio")
+    if len(audio) > MAX_AUDIO or not is_base64(audio):
+        raise Complaint("invalid_value", "Invalid 'audio'. Expected base64-encoded audio of at most 15 MiB.", "audio")
+    return audio

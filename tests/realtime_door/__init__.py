@@ -1,0 +1,1 @@
+"""The Realtime API on the gateway: stock clients, its face in memory, bad clients."""
