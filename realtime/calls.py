@@ -24,12 +24,10 @@ from realtime.live_call import LiveCall, Makers
 from realtime.open_threads import OpenThreads
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, SessionId, ThreadId
-from realtime.session import face
 from realtime.session.config import SessionBuilder, ThreadDigest
-from realtime.session.face import FaceParams
+from realtime.session.face import FaceParams, with_face
 from realtime.session.media import ClientAudio
 from realtime.session.owner import Session
-from realtime.session.realtime_clients import RealtimeSink
 from realtime.session.upstream import ControlPath, UpstreamConnection
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
@@ -105,25 +103,16 @@ class Calls:
             self._report(lane, error)
         return SessionId(params.realtime_session_id or params.session_id or params.thread_id)
 
-    async def place(self, params: app.RealtimeStartParams, sink: Sink | None) -> LiveCall:
-        """The same; the call, whose ``answered`` can be waited for. What goes wrong is raised."""
-        call = await self._prepare(params, await self._admit(params), sink)
+    async def place(
+        self, params: app.RealtimeStartParams, sink: Sink | None, face: FaceParams | None = None
+    ) -> LiveCall:
+        """The same; the call, whose ``answered`` can be waited for. What goes wrong is raised.
+
+        ``face``: its client speaks the Realtime API, and joins it at once.
+        """
+        call = await self._prepare(params, await self._admit(params), sink, face)
         self._launch(call)
         return call
-
-    async def start_face(self, params: FaceParams, sink: RealtimeSink) -> tuple[LiveCall, int]:
-        """The same for a client that speaks the Realtime API; the call, and the client's number in it.
-
-        What goes wrong later, the sink is told.
-        """
-        start = face.start_params(params)
-        lane = await self._admit(start)
-        digest = await self._digests(params.thread_id)
-        config = face.build(self._builder, params, digest, clock_offset_ms=_clock_offset_ms())
-        call = self._make(config, start, lane, None)
-        client = call.session.clients.join(sink)
-        self._launch(call)
-        return call, client
 
     async def _admit(self, params: app.RealtimeStartParams) -> ThreadLane:
         """Refuse what cannot even be begun; the thread's way out."""
@@ -177,15 +166,18 @@ class Calls:
                         await self._leaving.wait()
             await call.upstream.hang_up()
 
-    async def _prepare(self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None) -> LiveCall:
+    async def _configured(self, params: app.RealtimeStartParams, face: FaceParams | None) -> SessionConfig:
         self._builder.check(params)
         digest = await self._digests(params.thread_id)
+        if face is not None:  # what was said on other threads is not for whoever holds a key
+            digest = ThreadDigest(digest.lines)
         built = self._builder.build(params, digest, clock_offset_ms=_clock_offset_ms())
-        return self._make(built, params, lane, sink)
+        return built if face is None else with_face(built, self._builder, face, params, digest)
 
-    def _make(
-        self, config: SessionConfig, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None
+    async def _prepare(
+        self, params: app.RealtimeStartParams, lane: ThreadLane, sink: Sink | None, face: FaceParams | None = None
     ) -> LiveCall:
+        built = await self._configured(params, face)
         medium, model = self._builder.medium(params), self._builder.model(params)
         upstream = self._makers.call(model, params) if medium in ("upstream", "existing") else None
         inner = upstream.open if upstream is not None else self._makers.opener(model)
@@ -213,7 +205,7 @@ class Calls:
 
         path = ControlPath(opened, dialled)
         media = self._makers.peer() if medium == "gateway" else ClientAudio(lane, sink)
-        session = Session(config, path, media, lane, self._turns, self._limits)
+        session = Session(built, path, media, lane, self._turns, self._limits)
         offer = params.transport.sdp if params.transport is not None else None
         made.append(LiveCall(session, lane, sink, offer=offer, upstream=upstream))
         return made[0]

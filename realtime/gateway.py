@@ -109,11 +109,6 @@ class Gateway:
         self.calls.max_calls = settings.server.max_sessions
         self.calls.telemetry = self.telemetry
 
-    @property
-    def model(self) -> str:
-        """The voice model of calls that ask for none."""
-        return self._settings.upstream.model
-
     # -- life ------------------------------------------------------------------------------------------
 
     @asynccontextmanager

@@ -218,14 +218,15 @@ class Answer:
         self.cut_in()
 
     def truncated(self, event: ItemTruncated) -> None:
-        """In a WebRTC call: so much of the item was heard, the rest is gone."""
-        item_id, heard = event.item_id, event.audio_end_ms
-        if self._call.config.call is None or item_id is None or heard is None:
+        """In a WebRTC call, or by a client of the Realtime API: so much of the item was heard, the rest is gone."""
+        call, item_id, heard = self._call, event.item_id, event.audio_end_ms
+        if (call.config.call is None and call.face is None) or item_id is None or heard is None:
             return
-        known = self._call.items.get(item_id)
-        if known is None or known.type != "assistantMessage" or item_id in self._cuts:
+        known, cut, audio_ms = call.items.get(item_id), self._cuts.get(item_id), call.playback.audio_ms(item_id)
+        if known is None or known.type != "assistantMessage" or (cut is not None and cut.heard_ms <= heard):
             return
-        self._keep(Cut(item_id, heard, self._call.playback.audio_ms(item_id)))
+        if audio_ms is None or heard < audio_ms:
+            self._keep(Cut(item_id, heard, audio_ms))
 
     def played(self, item_id: ItemId, ms: int) -> None:
         """The client's clock."""
@@ -246,13 +247,6 @@ class Answer:
         self._silenced = None
         # Nothing to answer: what voice detection had begun to answer was lost before its words came.
         return cut_short or (self._finished_items == 0 and call.history.unanswered)
-
-    def cut_at(self, item_id: ItemId, ms: int) -> None:
-        """A client has truncated an item itself: so much of it was heard."""
-        audio_ms = self._call.playback.audio_ms(item_id)
-        known = self._cuts.get(item_id)
-        if audio_ms is not None and ms < audio_ms and (known is None or ms < known.heard_ms):
-            self._keep(Cut(item_id, ms, audio_ms))
 
     def _apply(self, cut: Cut) -> None:
         call = self._call

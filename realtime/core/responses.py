@@ -65,13 +65,9 @@ class ResponseQueue:
             return False
         return self._ask(now)
 
-    def want(self) -> None:
-        """Remember the wish only (there is no connection to ask over)."""
-        self._wanted = True
-
-    def forget(self) -> None:
-        """What waits is not wanted any more."""
-        self._wanted = False
+    def want(self, wanted: bool = True) -> None:
+        """Remember the wish only (there is no connection to ask over), or forget it."""
+        self._wanted = wanted
 
     def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> None:
         """A response has begun. ``ours`` by its metadata; None when it carries none."""

@@ -138,8 +138,9 @@ def parse_request(values: JsonObject) -> SecretRequest:
         raise Complaint(code, f"Invalid '{path}': {fault['msg']}", path) from None
 
 
-def shown(secret: ClientSecret, model: str) -> JsonObject:
+def shown(secret: ClientSecret) -> JsonObject:
     """The answer to whoever asked for it."""
     session = {"type": "realtime", **(secret.opening or {}), "object": "realtime.session", "id": new_session_id()}
-    session["model"] = secret.model or model
+    if secret.model is not None:
+        session["model"] = secret.model
     return {"value": secret.value, "expires_at": secret.expires_at, "session": session}

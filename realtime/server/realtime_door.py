@@ -81,7 +81,8 @@ class RealtimeDoor:
         client = RealtimeClient(socket, self._limits, self._telemetry, BetaCodec() if beta else None)
         self._clients.add(client)
         try:
-            call, number = await self._gateway.calls.start_face(params, client)
+            call = await self._gateway.calls.place(params.start(), None, params)
+            number = call.session.clients.join(client)
             if secret is not None:
                 self._secrets.spend(secret)
             request[STREAM] = socket
@@ -136,7 +137,7 @@ class RealtimeDoor:
             thread_id = parse_thread_id(wanted.voxgate.thread_id)
             await self._gateway.library.get(thread_id)
         secret = self._secrets.create(wanted, thread_id)
-        return _json(shown(secret, self._gateway.model))
+        return _json(shown(secret))
 
     # -- errors ----------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from realtime.protocol.json import JsonObject
 from realtime.protocol.passed import Passed
 
 ROOT = "root"
+_TRUNCATED = "conversation.item.truncated"
 _ROLES: dict[object, TextRole] = {"user": "user", "assistant": "assistant"}
 _TOLD = ("conversation.item.added", "conversation.item.done", "conversation.item.created")
 
@@ -87,8 +88,6 @@ class Edits:
                 self._created(item_id, inquiry.event["item"], inquiry.event.get("previous_item_id"))
             case "conversation.item.delete":
                 self._forget(item_id)
-            case "conversation.item.truncate":
-                self._answer.cut_at(item_id, inquiry.event["audio_end_ms"])
 
     def called(self, item: ev.Item) -> None:
         """The voice has called a tool of the client's: later upstreams are told so."""
@@ -142,13 +141,11 @@ class Edits:
             raise Complaint("invalid_value", f"Audio content of {length}ms is already shorter than {ms}ms")
         known = self._is_upstream(item_id)
         before = call.history.before(item_id)
-        self._answer.cut_at(item_id, ms)
+        self._answer.truncated(ev.ItemTruncated(type=_TRUNCATED, item_id=item_id, audio_end_ms=ms))
         self._screen.known[item_id] = {**self._screen.known[item_id], "content": [{"type": "output_audio"}]}
         if known:
             self._replace(item_id, before)
-        return {name: event[name] for name in ("item_id", "content_index", "audio_end_ms")} | {
-            "type": "conversation.item.truncated"
-        }
+        return {name: event[name] for name in ("item_id", "content_index", "audio_end_ms")} | {"type": _TRUNCATED}
 
     def _replace(self, item_id: ItemId, before: str | None) -> None:
         call = self._call

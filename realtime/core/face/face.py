@@ -111,7 +111,7 @@ class Face:
         """There is no upstream: what is cancelled is what would be asked of the next one."""
         wished = bool(len(self._call.wishes))
         self._call.wishes.forget()
-        self._call.responses.forget()
+        self._call.responses.want(False)
         if not wished:
             message = "Cancellation failed: no active response found"
             self._complain(_origin(command), Complaint("response_cancel_not_active", message))
