@@ -138,7 +138,7 @@ SMALL_TALK: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         ),
         (
             r"yes|yeah|yep|yup|ok|okay|sure|fine|right|correct|exactly|of course|all ?right|i see|got it|go on"
-            r"|please do",
+            r"|please do|yes please",
             "Good. What else?",
         ),
         (
