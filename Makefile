@@ -22,7 +22,7 @@ test: setup
 	$(BIN)/python -m pytest -m "not long"
 
 test-all: setup
-	tests/packages.sh node:nodejs npm:npm unshare:util-linux ip:iproute2
+	tests/packages.sh node:nodejs npm:npm unshare:util-linux ip:iproute2 chromium:chromium
 	tests/clients/install.sh
 	VOXGATE_LONG=1 $(BIN)/python -m pytest
 

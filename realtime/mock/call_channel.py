@@ -62,10 +62,7 @@ class CallChannel:
         await self._peer.close()
 
     def _pass_on(self, text: str) -> None:
-        if self._peer.send(text):
-            return
-        told = error_event("server_error", _TOO_LARGE + str(json.decode_object(text).get("type")))
-        if not self._peer.send(json.encode({"event_id": "event_too_large", **told})):
+        if not (self._peer.send(text) or self._peer.send(_smaller(text))):
             raise LinkClosed("the client does not read its data channel")
 
     # -- a peer's listener ---------------------------------------------------------------------
@@ -83,7 +80,7 @@ class CallChannel:
         self._open = True
         early, self._early = self._early, None
         for text in early or ():
-            self._peer.send(text)
+            self._pass_on(text)
 
     def told(self, text: str) -> None:
         """A message came."""
@@ -105,3 +102,13 @@ class CallChannel:
     def _end(self) -> None:
         self._over = True
         self._inbox.put_nowait(None)
+
+
+def _smaller(text: str) -> str:
+    """What is sent of an event that is larger than the data channel takes: an item without its sound, or an error."""
+    event = json.decode_object(text)
+    if event.get("type") != "conversation.item.retrieved":
+        told = error_event("server_error", _TOO_LARGE + str(event.get("type")))
+        return json.encode({"event_id": event.get("event_id", "event_too_large"), **told})
+    content = [{name: part[name] for name in part if name != "audio"} for part in event["item"].get("content", ())]
+    return json.encode({**event, "item": {**event["item"], "content": content}})

@@ -110,6 +110,21 @@ class TestTalking:
             await page.until("conversation.item.truncated")
             assert (await page.until("response.done"))["response"]["status_details"]["reason"] == "client_cancelled"
 
+    async def test_what_is_too_large_for_the_channel(self, server: MockServer) -> None:
+        async with calling(server) as page, joined(server, page) as sideband:
+            page.ask("this is a rather long sentence that takes some five seconds to be said")
+            item_id = (await page.until("response.output_item.added"))["item"]["id"]
+            await page.until("response.done")
+            page.send("conversation.item.retrieve", item_id=item_id)
+            (part,) = (await page.until("conversation.item.retrieved"))["item"]["content"]
+            assert (part["type"], "audio" in part) == ("output_audio", False)
+            told = {"input": {"transcription": {"model": "whisper-1", "prompt": "x" * 300_000}}}
+            update = {"type": "realtime", "audio": told}
+            await sideband.send(json.dumps({"type": "session.update", "session": update}))
+            assert (await page.until("error"))["error"]["code"] == "server_error"
+            page.send("output_audio_buffer.clear")
+            await page.until("output_audio_buffer.cleared")
+
     async def test_what_is_wrong_is_told_as_elsewhere(self, server: MockServer) -> None:
         async with calling(server) as page:
             page.channel.send("no json")
