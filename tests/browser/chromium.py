@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.needs import find_tool
 
@@ -37,10 +37,17 @@ async def chromium(*flags: str, microphone: Path | None = None) -> AsyncIterator
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, url: str, *, permissions: Sequence[str] = ("microphone",), **context: Any
+    browser: Browser,
+    url: str,
+    *,
+    permissions: Sequence[str] = ("microphone",),
+    before: Callable[[BrowserContext], Awaitable[None]] | None = None,
+    **context: Any,
 ) -> AsyncIterator[Page]:
     """The page, loaded and connected. An error of its scripts fails the test."""
     visit = await browser.new_context(permissions=list(permissions), **context)
+    if before is not None:
+        await before(visit)
     page = await visit.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -15,3 +15,10 @@ async def gateway(gateway_env: Mapping[str, str], tmp_path: Path) -> AsyncIterat
     """A gateway with the embedded voice model and agent."""
     async with serving(Serve(gateway_env, tmp_path / "data")) as process:
         yield process
+
+
+@pytest_asyncio.fixture
+async def speaking_gateway(gateway_env: Mapping[str, str], tmp_path: Path) -> AsyncIterator[GatewayProcess]:
+    """The same with real ears and a real mouth."""
+    async with serving(Serve(gateway_env, tmp_path / "data", {"speech.engines": "auto"})) as process:
+        yield process
