@@ -28,6 +28,7 @@ from realtime.session.config import SessionBuilder, ThreadDigest
 from realtime.session.face import FaceParams, with_face
 from realtime.session.media import ClientAudio
 from realtime.session.owner import Session
+from realtime.session.peer_audio import PeerAudio
 from realtime.session.upstream import ControlPath, UpstreamConnection
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
@@ -172,6 +173,8 @@ class Calls:
         if face is not None:  # what was said on other threads is not for whoever holds a key
             digest = ThreadDigest(digest.lines)
         built = self._builder.build(params, digest, clock_offset_ms=_clock_offset_ms())
+        if face is None and built.version == "v2" and self._builder.medium(params) == "gateway":
+            face = FaceParams(params.thread_id, params.model, transport=params.transport)  # for the data channel
         return built if face is None else with_face(built, self._builder, face, params, digest)
 
     async def _prepare(
@@ -207,6 +210,8 @@ class Calls:
         media = self._makers.peer() if medium == "gateway" else ClientAudio(lane, sink)
         session = Session(built, path, media, lane, self._turns, self._limits)
         offer = params.transport.sdp if params.transport is not None else None
+        if isinstance(media, PeerAudio) and built.face is not None:
+            media.channel.join(session)
         made.append(LiveCall(session, lane, sink, offer=offer, upstream=upstream))
         return made[0]
 

@@ -12,6 +12,7 @@ from realtime.protocol.appserver import AudioParams
 from realtime.protocol.audio import AudioChunk
 from realtime.protocol.ids import ItemId
 from realtime.protocol.json import JsonObject
+from realtime.session.data_channel import DataChannel
 from realtime.session.intake import Intake
 from realtime.session.media import Append, Position
 from transports.errors import NegotiationFailed
@@ -25,7 +26,8 @@ UNNAMED = ""
 class _Ear:
     """What the peer tells; see ``PeerListener``."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: DataChannel) -> None:
+        self._channel = channel
         self.append: Append | None = None
         self.ended: CloseReason | None = None
 
@@ -39,12 +41,15 @@ class _Ear:
 
     def opened(self) -> None:
         """The data channel is there."""
+        self._channel.opened()
 
     def told(self, text: str) -> None:
         """A message of the page's."""
+        self._channel.told(text)
 
     def played(self, tag: str) -> None:
-        """``position`` is asked when it matters."""
+        """For the page; ``position`` is asked when a cut matters."""
+        self._channel.played(tag)
 
     def closed(self, reason: CloseReason) -> None:
         """The peer is over."""
@@ -56,9 +61,10 @@ class PeerAudio:
 
     def __init__(self, peer: MediaPeer) -> None:
         self._peer = peer
-        self._ear = _Ear()
-        self._intake = Intake()
         self._overflowed = asyncio.Event()
+        self.channel = DataChannel(peer.send, self._overflowed.set)
+        self._ear = _Ear(self.channel)
+        self._intake = Intake()
 
     async def answer(self, offer: str) -> str:
         """The answer to the client's offer; raises ``OfferRefused``, with nothing left open."""
@@ -91,12 +97,15 @@ class PeerAudio:
             )
         except InvalidRequest:
             return  # half a frame, or a rate that nobody plays
-        if not self._peer.play(base64.b64decode(data), chunk.item_id or UNNAMED):
+        pcm, tag = base64.b64decode(data), chunk.item_id or UNNAMED
+        if not self._peer.play(pcm[: len(pcm) // 2 * 2], tag):
             self._overflowed.set()
+        self.channel.plays(tag)
 
     def flush(self, item_id: ItemId | None) -> None:
         """Everything that waits: the person has cut in."""
         self._peer.flush()
+        self.channel.flushed()
 
     def position(self) -> Position | None:
         """What was sent counts as heard."""
@@ -110,9 +119,10 @@ class PeerAudio:
         """Until the peer is over; why."""
         self._ear.append = append
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(self._watch())
+            beside = [group.create_task(self._watch()), group.create_task(self.channel.run())]
             await self._peer.run()
-            watch.cancel()
+            for task in beside:
+                task.cancel()
         return self._loss()
 
     def status(self) -> JsonObject:
@@ -134,8 +144,8 @@ class PeerAudio:
 
     def _loss(self) -> Loss:
         """The end of the peer as the end of a call."""
-        if self._overflowed.is_set():
-            return Loss("too much audio waits to be played", code="slow_consumer")
+        if self._overflowed.is_set() and self._ear.ended == "closed":
+            return Loss("too much waits for the WebRTC peer", code="slow_consumer")
         match self._ear.ended:
             case "closed" | "hangup" | "silence" | None:
                 return Loss("the WebRTC peer has gone", code="peer_lost", clean=True)

@@ -109,6 +109,7 @@ async def test_a_browser_talks_is_answered_interrupts_and_hangs_up(
         before = footprint()
         await scene.call(door)
         await scene.wait("call.connection.connectionState === 'connected' && call.channel.readyState === 'open'")
+        await scene.wait("call.events.some(({ type }) => type === 'session.created')")
         await scene.wait("loud()")
         await scene.wait("heardStats().then(({ packets, energy }) => packets > 10 && energy > 0)")
         await _is_interrupted(scene)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 from realtime.protocol.audio import base64_length
 from tests.gateway.browser_peer import LOUD, Page, calling
 from tests.gateway.in_process import opened
+from tests.gateway.process import Serve, serving
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
 from tests.replay.upstream import Connection, Upstream, listening
 
@@ -209,3 +211,83 @@ async def test_who_answers_can_be_chosen_by_the_client(tmp_path: Path) -> None:
                 transport={"type": "webrtc", "sdp": "v=0", "answeredBy": "nobody"},
             )
         assert refused.value.data["code"] == "invalid_params"
+
+
+def events(page: Page) -> list[dict[str, Any]]:
+    """What came by the data channel."""
+    return [json.loads(text) for text in page.texts]
+
+
+def kinds(page: Page) -> list[str]:
+    """Their types, those of the output buffer and of the session's beginning, and errors."""
+    shown = ("session.created", "response.done", "error")
+    return [
+        event["type"]
+        for event in events(page)
+        if event["type"] in shown or event["type"].startswith("output_audio_buffer.")
+    ]
+
+
+async def test_the_data_channel_speaks_the_realtime_api(tmp_path: Path) -> None:
+    async with staged(tmp_path) as scene, calling(scene.by_http) as page:
+        voice = await scene.upstream.connection()
+        await page.until(lambda: "session.created" in kinds(page))
+        page.channel.send("junk")
+        await page.until(lambda: "error" in kinds(page))
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "by the channel"}]}
+        page.channel.send(json.dumps({"type": "conversation.item.create", "item": item}))
+        await voice.got("conversation.item.create")
+        assert voice.frames[-1]["item"]["content"] == item["content"]
+        page.channel.send(json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(b"ab").decode()}))
+        await _says(voice, "resp_1", "item_1", 0.3)
+        await voice.push({"type": "response.done", "response": {"id": "resp_1", "status": "completed"}})
+        await page.until(lambda: "output_audio_buffer.stopped" in kinds(page))
+        await page.is_quiet()
+        await _says(voice, "resp_2", "item_2", 20)
+        await page.sounds()
+        page.channel.send(json.dumps({"type": "output_audio_buffer.clear"}))
+        await voice.got("conversation.item.truncate")
+        await voice.got("response.cancel")
+        await page.until(lambda: "output_audio_buffer.cleared" in kinds(page))
+        await page.is_quiet()
+        buffer = "output_audio_buffer."
+        started, stopped, cleared = f"{buffer}started", f"{buffer}stopped", f"{buffer}cleared"
+        order = [kind for kind in kinds(page) if kind not in ("session.created", "error")]
+        assert sorted(order[:3]) == [started, stopped, "response.done"]
+        assert order[0] == started
+        assert order[2] == stopped
+        assert order[3:] == [started, cleared]
+        assert not any("audio.delta" in event["type"] for event in events(page))
+
+
+async def test_the_embedded_model_is_called_by_webrtc(tmp_path: Path, gateway_env: dict[str, str]) -> None:
+    async with serving(Serve(gateway_env, tmp_path / "data")) as gateway, aiohttp.ClientSession() as http:
+
+        async def answer(offer: str) -> str:
+            async with http.post(f"{gateway.url}/v1/threads") as response:
+                thread = (await response.json())["thread"]["id"]
+            where = f"{gateway.url}/v1/threads/{thread}/realtime"
+            async with http.post(where, data=offer, headers={"Content-Type": "application/sdp"}) as response:
+                assert response.status == 201
+                return await response.text()
+
+        async with calling(answer) as page:
+            content = [{"type": "input_text", "text": "hello there"}]
+            item = {"type": "message", "role": "user", "content": content}
+            page.channel.send(json.dumps({"type": "conversation.item.create", "item": item}))
+            page.channel.send(json.dumps({"type": "response.create"}))
+            await page.sounds()
+            await page.until(lambda: "output_audio_buffer.stopped" in kinds(page))
+        assert "Traceback" not in gateway.log.read_text()
+
+
+async def _says(voice: Connection, response_id: str, item_id: str, seconds: float) -> None:
+    """A response with sound, but for its end."""
+    item = {"id": item_id, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+    named = {"response_id": response_id, "output_index": 0}
+    await voice.push(
+        {"type": "response.created", "response": {"id": response_id, "status": "in_progress"}},
+        {"type": "response.output_item.added", "item": item, **named},
+        {"type": "conversation.item.added", "item": item, "previous_item_id": None},
+        {**spoken(seconds, item_id), **named},
+    )

@@ -1,0 +1,218 @@
+"""The data channel of a WebRTC peer of ours as a client of the Realtime API: events both ways, sound by the peer.
+
+As the API has it by WebRTC: no audio on the channel, and ``output_audio_buffer.*`` instead, which say what is played:
+*started* with the first sound of a response, *stopped* when the last of it has gone out, *cleared* when it is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from realtime.core.actions import CloseReason, Interrupt
+from realtime.errors import Overloaded, SessionNotFound
+from realtime.protocol import json
+from realtime.protocol.appserver import Shed
+from realtime.protocol.audio import is_base64
+from realtime.protocol.complaint import Complaint
+from realtime.protocol.json import JsonObject
+from realtime.session.owner import Session
+
+WAITING = 256
+"""Events of the page's that wait for the call."""
+HELD = 512
+"""Events that wait for the channel to open; with more, nobody is there."""
+MAX_EVENT = 262_144
+"""Characters of an event; sound does not come this way."""
+_LOOKED_AT = ('"response.output_item.added"', '"response.done"')
+
+
+class DataChannel:
+    """``send`` is the peer's; ``overflow`` is called when it cannot take what must not be lost."""
+
+    def __init__(self, send: Callable[[str], bool], overflow: Callable[[], None]) -> None:
+        self._send = send
+        self._overflow = overflow
+        self._is_open = False
+        self._held: deque[str] = deque()
+        self._events: asyncio.Queue[str] = asyncio.Queue(WAITING)
+        self._session: Session | None = None
+        self._number = 0
+        self._event_number = 0
+        self._playing = _Playing()
+
+    # -- the call's side -------------------------------------------------------------------------------
+
+    def join(self, session: Session) -> None:
+        """The page is a client of this call."""
+        self._session = session
+        self._number = session.clients.join(self)
+
+    async def run(self) -> None:
+        """Take the page's events, one after the other, until cancelled or the call is over."""
+        while self._session is not None:
+            text = await self._events.get()
+            try:
+                await self._take(text, self._session)
+            except SessionNotFound:
+                return
+
+    def relay(self, text: str, shed: Shed) -> None:
+        """A server event; sound goes by the peer."""
+        if shed is Shed.AUDIO:
+            return
+        if any(kind in text for kind in _LOOKED_AT):
+            event = json.decode_object(text)
+            self._put(text)
+            self._tell(self._playing.learn(event))
+        else:
+            self._put(text)
+
+    def ended(self, reason: CloseReason) -> None:
+        """The peer ends with the call."""
+        self._session = None
+
+    # -- the peer's side -------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """What has waited leaves."""
+        self._is_open = True
+        held, self._held = self._held, deque()
+        for text in held:
+            self._put(text)
+
+    def told(self, text: str) -> None:
+        """An event of the page's."""
+        try:
+            if len(text) > MAX_EVENT:
+                raise Complaint("invalid_value", f"The event is longer than {MAX_EVENT} characters.")
+            self._events.put_nowait(text)
+        except asyncio.QueueFull:
+            self._complain(Complaint("overloaded", "Too many events wait.", kind="server_error"), None)
+        except Complaint as complaint:
+            self._complain(complaint, None)
+
+    def plays(self, item_id: str) -> None:
+        """Sound of this item goes to the peer."""
+        self._tell(self._playing.begin(item_id))
+
+    def played(self, item_id: str) -> None:
+        """All sound of this item, up to now, has gone out."""
+        self._tell(self._playing.drain(item_id))
+
+    def flushed(self) -> None:
+        """What has not gone out is dropped."""
+        for change in self._playing.clear():
+            self._tell(change)
+
+    # -- events ----------------------------------------------------------------------------------------
+
+    async def _take(self, text: str, session: Session) -> None:
+        event: JsonObject = {}
+        try:
+            event = _parsed(text)
+            match event.get("type"):
+                case "input_audio_buffer.append":
+                    await session.clients.append_audio(_audio_of(event))
+                case "output_audio_buffer.clear":
+                    session.post(Interrupt())
+                case _:
+                    await session.clients.take(event, self._number)
+        except Complaint as complaint:
+            self._complain(complaint, event.get("event_id"))
+        except Overloaded as error:
+            self._complain(Complaint("overloaded", error.message, kind="server_error"), event.get("event_id"))
+
+    def _complain(self, complaint: Complaint, event_id: object) -> None:
+        self._emit(complaint.event(event_id if isinstance(event_id, str) else None))
+
+    def _tell(self, change: tuple[_Change, str] | None) -> None:
+        if change is not None:
+            kind, response_id = change
+            self._emit({"type": f"output_audio_buffer.{kind}", "response_id": response_id})
+
+    def _emit(self, event: JsonObject) -> None:
+        self._event_number += 1
+        self._put(json.encode({"event_id": f"event_channel_{self._event_number}", **event}))
+
+    def _put(self, text: str) -> None:
+        if not self._is_open:
+            self._held.append(text)
+            if len(self._held) > HELD:
+                self._overflow()
+        elif not self._send(text):
+            self._overflow()
+
+
+_Change = Literal["started", "stopped", "cleared"]
+
+
+class _Playing:
+    """Of which response sound is going out: from its first item's first sound until it is done and drained."""
+
+    def __init__(self) -> None:
+        self._responses: dict[str, str] = {}
+        self._sounding: dict[str, bool] = {}
+        """By response: whether all its sound, up to now, has gone out."""
+        self._done: dict[str, None] = {}
+
+    def learn(self, event: JsonObject) -> tuple[_Change, str] | None:
+        """``response.output_item.added`` tells whose an item is, ``response.done`` that no more will come."""
+        if event.get("type") == "response.output_item.added":
+            self._responses[str(event["item"].get("id"))] = str(event.get("response_id"))
+            _bound(self._responses)
+        elif event.get("type") == "response.done":
+            response_id = str(event["response"].get("id"))
+            self._done[response_id] = None
+            _bound(self._done)
+            return self._stop(response_id)
+        return None
+
+    def begin(self, item_id: str) -> tuple[_Change, str] | None:
+        """Sound of an item is on its way."""
+        response_id = self._responses.get(item_id)
+        if response_id is None:
+            return None
+        first = response_id not in self._sounding
+        self._sounding[response_id] = False
+        return ("started", response_id) if first else None
+
+    def drain(self, item_id: str) -> tuple[_Change, str] | None:
+        """It has gone out."""
+        response_id = self._responses.get(item_id)
+        if response_id is None or response_id not in self._sounding:
+            return None
+        self._sounding[response_id] = True
+        return self._stop(response_id)
+
+    def clear(self) -> list[tuple[_Change, str]]:
+        """It never will."""
+        cut, self._sounding = list(self._sounding), {}
+        return [("cleared", response_id) for response_id in cut]
+
+    def _stop(self, response_id: str) -> tuple[_Change, str] | None:
+        if response_id in self._done and self._sounding.get(response_id):
+            del self._sounding[response_id]
+            return "stopped", response_id
+        return None
+
+
+def _bound(known: dict[str, str] | dict[str, None], most: int = 64) -> None:
+    while len(known) > most:
+        del known[next(iter(known))]
+
+
+def _parsed(text: str) -> JsonObject:
+    try:
+        return json.decode_object(text)
+    except ValueError as error:
+        raise Complaint("invalid_json", f"We could not parse your event: {error}.") from None
+
+
+def _audio_of(event: JsonObject) -> str:
+    audio = event.get("audio")
+    if not isinstance(audio, str) or not is_base64(audio):
+        raise Complaint("invalid_value", "Invalid 'audio'. Expected base64-encoded audio.", "audio")
+    return audio
