@@ -105,9 +105,12 @@ class _Ice(Connection):
         self._protocols = [other for other in self._protocols if other is not protocol]
 
     def abort(self) -> None:
-        """Shut the sockets without a word."""
+        """Wait no longer for a TURN server to confirm that its allocation is given back; ``close`` then ends."""
         for endpoint in self._protocols:
             endpoint.transport.close()
+            giving_back: asyncio.Task[None] | None = getattr(endpoint.transport, "_TurnTransport__close_task", None)
+            if giving_back is not None:
+                giving_back.cancel()
 
     async def get_component_candidates(
         self, component: int, addresses: Sequence[str], timeout: int = _GATHER_S
@@ -297,8 +300,7 @@ class SecuredPath:
         await self._ice.stop()
 
     def abort(self) -> None:
-        """``close`` took too long, for a TURN server most likely: shut what is still open."""
-        self._over = True
+        """``close`` takes too long, for a TURN server most likely: it shall end now."""
         self._connection.abort()
 
     def _alive(self) -> None:

@@ -20,8 +20,10 @@ from transports.rtp import CLOCK_RATE, Reception, RtpPacket
 
 _TICKS: Final = CLOCK_RATE // SAMPLE_RATE
 _CONCEALED_FRAMES: Final = 3
-_PAUSE_S: Final = 0.200
-"""So long after the last packet silence begins to be made."""
+_PAUSE_S: Final = 0.400
+"""So long after the last packet silence is made, for all of that time: a stall that is shorter splits no word."""
+_SLACK_S: Final = 0.200
+"""A gap may be so much longer than the time that has passed."""
 _QUIET: Final = 256
 """A frame without a sample above is a pause: -42 dB."""
 _STEP: Final = SAMPLE_RATE // 400
@@ -107,7 +109,7 @@ class Microphone:
         if self._expected is None:
             return 0
         gap = ((timestamp - self._expected + 0x80000000 & 0xFFFFFFFF) - 0x80000000) // _TICKS
-        return max(0, min(gap, int((now - self._arrived + _PAUSE_S) * SAMPLE_RATE)))
+        return max(0, min(gap, int((now - self._arrived + _SLACK_S) * SAMPLE_RATE)))
 
     def _filling(self, gap: int, delivery: Delivery) -> Iterator[bytes]:
         """Audio for a gap: guesses for what was lost, silence for the rest and for what was not sent."""

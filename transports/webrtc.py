@@ -225,11 +225,14 @@ class _Call:
 
     async def _free(self) -> None:
         self._state = "closed"
+        hurry = asyncio.get_running_loop().call_later(_CLOSE_S, self._path.abort)
         try:
-            async with asyncio.timeout(_CLOSE_S):
+            async with asyncio.timeout(2 * _CLOSE_S):
                 await self._path.close()
         except TimeoutError:
-            self._path.abort()
+            # sockets are closed; what is left is waiting that a library does
+            pass
         finally:
+            hurry.cancel()
             self._channel = None
             self._freed.set()

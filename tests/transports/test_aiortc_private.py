@@ -10,7 +10,7 @@ from typing import Any
 
 import aioice.candidate
 import aioice.ice
-import aioice.stun
+import aioice.turn
 import aiortc.rtcicetransport
 import pylibsrtp
 import pytest
@@ -40,6 +40,8 @@ async def test_the_names_that_are_touched_are_there() -> None:
     for name in ("_rx_srtp", "_tx_srtp", "_set_role", "_role"):
         assert hasattr(dtls, name), f"{MOVED}: {name}"
     assert RTCSctpTransport(dtls).transport is dtls
+    relay = aioice.turn.TurnTransport(aioice.turn.TurnClientUdpProtocol(("", 0), None, None, 0, 0))
+    assert hasattr(relay, "_TurnTransport__close_task"), MOVED
 
 
 SIGNATURES: dict[str, tuple[Callable[..., Any], list[str]]] = {

@@ -53,7 +53,7 @@ def test_a_swapped_pair_is_put_in_order_and_nothing_is_lost() -> None:
 
 @given(st.randoms(use_true_random=False), st.floats(0, 0.3), st.floats(0, 0.1), st.booleans())
 def test_order_once_and_bounded_waiting(chance: random.Random, loss: float, spread: float, double: bool) -> None:
-    sent = [(number * STEP, number) for number in range(200)]
+    sent = [(number * STEP, number) for number in range(80)]
     arrivals = [(time + chance.uniform(0, spread), number) for time, number in sent if chance.random() >= loss]
     if double:
         arrivals += [(time + chance.uniform(0, 0.2), number) for time, number in arrivals if chance.random() < 0.1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,18 @@ async def test_a_relay_that_does_not_answer_is_done_without() -> None:
         before = Footprint.taken()
         await direct_call(settings)
         assert await Footprint.settled(before) == before
+
+
+async def test_a_relay_that_dies_does_not_keep_a_call_from_its_end(tmp_path: Path) -> None:
+    before = Footprint.taken()
+    async with turn_server(tmp_path, "udp") as server:
+        peer, ear = AiortcPeer(replace(LOOPBACK, ice_servers=(server,))), Ear()
+        assert "typ relay" in await peer.answer(BROWSER, ear)
+    async with asyncio.timeout(30):
+        await peer.close()
+    assert ear.reasons == ["closed"]
+    del peer
+    assert await Footprint.settled(before) == before
 
 
 async def test_a_malformed_url_is_a_clear_error() -> None:

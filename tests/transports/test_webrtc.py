@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvloop
 from aioice.stun import Message
 
 from tests.transports.caller import LOOPBACK, RATE, Ear, call
@@ -257,6 +258,17 @@ async def test_calls_come_and_go_and_leave_nothing() -> None:
     before = Footprint.taken()
     await connect_talk_close(10)
     assert await Footprint.settled(before) == before
+
+
+def test_a_call_on_the_loop_that_the_gateway_runs_on_leaves_nothing_either() -> None:
+    async def calls() -> tuple[Footprint, Footprint]:
+        await connect_talk_close(1)
+        before = Footprint.taken()
+        await connect_talk_close(2)
+        return before, await Footprint.settled(before)
+
+    before, after = uvloop.run(calls())
+    assert after == before
 
 
 @pytest.mark.long
