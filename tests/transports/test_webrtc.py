@@ -273,9 +273,10 @@ def test_a_call_on_the_loop_that_the_gateway_runs_on_leaves_nothing_either() -> 
 
 @pytest.mark.long
 async def test_two_hundred_calls_leave_no_memory_either() -> None:
-    await connect_talk_close(20)
-    before, begin = Footprint.taken(), resident_kib()
-    await connect_talk_close(200)
+    before, memory = Footprint.taken(), [resident_kib()]
+    for _ in range(5):
+        await connect_talk_close(40)
+        memory.append(resident_kib())
     assert await Footprint.settled(before) == before
-    # aiortc's own side of the calls is in this process too
-    assert resident_kib() - begin < 200 * 100
+    # the callers, aiortc itself, are in this process too; what is loaded once is loaded by the first forty
+    assert memory[-1] - memory[1] < 160 * 20, memory
