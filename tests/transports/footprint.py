@@ -31,7 +31,7 @@ class Footprint:
             tasks=len(asyncio.all_tasks()),
             sockets=sum(_is_socket(int(name)) for name in os.listdir("/proc/self/fd")),
             threads=sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
-            peers=sum(isinstance(one, AiortcPeer) for one in gc.get_objects()),
+            peers=sum(type(one) is AiortcPeer for one in gc.get_referrers(AiortcPeer)),
         )
 
     @classmethod
