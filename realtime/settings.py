@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -121,6 +121,9 @@ class StoreSettings(Section):
     timeout_s: float = Field(default=5.0, gt=0)
 
 
+IceUrl = Annotated[str, StringConstraints(pattern=r"^(stuns?|turns?):[!#-;=?-\[\]-~]+$")]
+
+
 class IceServerSettings(Section):
     """A STUN or TURN server for clients (RFC 7064, RFC 7065).
 
@@ -128,18 +131,18 @@ class IceServerSettings(Section):
     good for ``ttl_s`` seconds; else ``username`` and ``credential`` are handed out as they are.
     """
 
-    urls: tuple[str, ...] = Field(min_length=1, max_length=8)
+    urls: tuple[IceUrl, ...] = Field(min_length=1, max_length=8)
     username: str | None = None
     credential: SecretStr | None = None
     secret: SecretStr | None = None
     ttl_s: int = Field(default=3600, ge=60, le=604_800)
 
-    @field_validator("urls")
+    @field_validator("username", "credential")
     @classmethod
-    def _known_scheme(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:
-            if not re.fullmatch(r"(stuns?|turns?):[!-~]+", url) or re.search(r"[<>\"\\]", url):
-                raise ValueError("each must be a stun:, stuns:, turn: or turns: address")
+    def _fits_a_header(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+        if not (text.isascii() and text.isprintable()):
+            raise ValueError("must be printable ASCII")
         return value
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
+
 from realtime.core import actions as act
 from realtime.protocol.ids import ItemId
 from tests.core.driver import Driver
@@ -178,3 +180,25 @@ def test_a_later_upstream_is_told_what_was_heard() -> None:
 def test_text_modality_plays_nothing() -> None:
     driver = speaking(100, modality="text")
     assert driver.of(act.Play) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "ms", "cuts"),
+    [
+        ("item_1", 300, [("conversation.item.truncate", "item_1", 300), ("conversation.item.delete", "item_2", None)]),
+        ("item_2", 100, [("conversation.item.truncate", "item_2", 100)]),
+        (None, 0, [("conversation.item.delete", "item_1", None), ("conversation.item.delete", "item_2", None)]),
+        ("item_9", 100, [("conversation.item.truncate", "item_1", 500), ("conversation.item.delete", "item_2", None)]),
+    ],
+)
+def test_what_our_own_peer_has_sent_is_what_was_heard(item: str | None, ms: int, cuts: list[tuple[Any, ...]]) -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "resp_1"})
+    for item_id in ("item_1", "item_2"):
+        driver.receive("conversation.item.added", item={"id": item_id, "type": "message", "role": "assistant"})
+        driver.receive("response.output_audio.delta", delta="A" * 64_000, item_id=item_id)  # a second
+    driver.now += 0.5  # what the clock would guess
+    driver.apply(act.PlayedTo(ItemId(item) if item else None, ms))
+    driver.receive("input_audio_buffer.speech_started", item_id="item_3")
+    sent = [event for event in driver.sent if event["type"].startswith("conversation.item.")]
+    assert [(event["type"], event["item_id"], event.get("audio_end_ms")) for event in sent] == cuts
