@@ -111,6 +111,17 @@ class Page:
             return
 
 
+@asynccontextmanager
+async def offering() -> AsyncIterator[str]:
+    """A right offer that nobody goes on with."""
+    connection = caller_connection()
+    connection.addTransceiver("audio")
+    connection.createDataChannel("oai-events")
+    await connection.setLocalDescription(await connection.createOffer())
+    yield connection.localDescription.sdp
+    await connection.close()
+
+
 async def post(
     server: MockServer, offer: str, *, headers: Mapping[str, str] | None = None, query: str = "?model=gpt-realtime"
 ) -> tuple[int, str, Mapping[str, str]]:

@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime.mock.server import MockServer
 from realtime.protocol.json import JsonObject
-from tests.mock.page import SDP, Page, Samples, calling, post
+from tests.mock.page import SDP, Page, Samples, calling, offering, post
 from tests.mock.wire import address
-from tests.transports.caller import RATE, caller_connection
+from tests.transports.caller import RATE
 
 LONG = "please count to twenty slowly"
 LOUDSPEAKER = "output_audio_buffer"
@@ -35,7 +35,7 @@ def voice(*pieces: tuple[float, int]) -> Samples:
 @asynccontextmanager
 async def joined(server: MockServer, page: Page) -> AsyncIterator[ClientConnection]:
     """A sideband of the page's call."""
-    async with websockets.connect(address(server, f"?call_id={page.call_id}")) as sideband:
+    async with websockets.connect(address(server, f"?call_id={page.call_id}"), max_queue=None) as sideband:
         assert json.loads(await sideband.recv())["type"] == "session.created"
         yield sideband
 
@@ -48,13 +48,8 @@ async def no_session(server: MockServer) -> None:
 
 @pytest.fixture
 async def offer() -> AsyncIterator[str]:
-    """A right offer that nobody goes on with."""
-    connection = caller_connection()
-    connection.addTransceiver("audio")
-    connection.createDataChannel("oai-events")
-    await connection.setLocalDescription(await connection.createOffer())
-    yield connection.localDescription.sdp
-    await connection.close()
+    async with offering() as offer:
+        yield offer
 
 
 class TestTalking:
