@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-BENCHMARKS = ("relay", "stall", "voice_back", "mock_load", "webrtc")
+BENCHMARKS = ("relay", "stall", "voice_back", "mock_load", "webrtc", "spoken_turn")
 """Modules beside this one, each with ``run(arguments) -> int``."""
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
 from realtime.mock.script import load_script
+from realtime.mock.speech.studio import Studio
 from realtime.server.app import serving
 from realtime.settings import LimitsSettings, ServerSettings, Settings, StoreSettings, UpstreamSettings
 from tests.gateway.rpc_client import RpcClient
@@ -33,11 +34,11 @@ def settings_for(
 
 
 @asynccontextmanager
-async def served(settings: Settings) -> AsyncIterator[str]:
-    """The address of a running gateway, ``http://127.0.0.1:PORT/``."""
+async def served(settings: Settings, studio: Studio | None = None) -> AsyncIterator[str]:
+    """The address of a running gateway, ``http://127.0.0.1:PORT/``; by a ``studio`` that runs it hears and speaks."""
     async with AsyncExitStack() as stack:
         if settings.upstream.embedded:
-            model = await stack.enter_async_context(embedded_model(load_script("assistant")))
+            model = await stack.enter_async_context(embedded_model(load_script("assistant"), studio))
             gateway = Gateway(settings, model.connect, breaks=(model.breaks,))
         else:
             gateway = Gateway(settings)
