@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _BREAK = re.compile(r"(?<=[.!?;:,])\s+(?=\S)|\n+")
-_LEAST = 12
+_LEAST = 6
 """Characters below which a piece takes the next one with it: a voice that stops at each word sounds broken."""
 _MOST = 160
 

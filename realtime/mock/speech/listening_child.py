@@ -10,9 +10,10 @@ import os
 import numpy as np
 
 from realtime.mock.speech.contracts import SAMPLE_RATE
+from realtime.mock.speech.pause import Pause
 from realtime.mock.speech.pipe import ChildEnd
 from realtime.mock.speech.sphinx import RATE, Listener
-from transports.audio import Resampler
+from transports.audio import Resampler, Samples
 
 _NICENESS = 2
 """The gateway's loop comes first: it carries the sound of all sessions."""
@@ -22,12 +23,20 @@ _MARGIN = bytes(200 * SAMPLE_RATE // 1000 * 2)
 
 
 class Turns:
-    """Feeds turns to the listener, one at a time."""
+    """Feeds turns to the listener, one at a time.
+
+    A turn is thought over as soon as it grows quiet, well before its end is sure; should it go on after all,
+    it is heard once more from its beginning.
+    """
 
     def __init__(self, end: ChildEnd) -> None:
         self._end = end
         self._listener = Listener()
         self._resampler = Resampler(SAMPLE_RATE, RATE)
+        self._pause = Pause()
+        self._sound = bytearray()
+        self._early: str | None = None
+        """The words, should nothing follow."""
         self._turn: str | None = None
         self._unasked = 0
         self._told = ""
@@ -36,14 +45,22 @@ class Turns:
         """The next sound of a turn."""
         if turn != self._turn:
             self.forget()
-            self._turn, self._told, self._unasked = turn, "", 0
+            self._turn, self._told, self._unasked, self._early = turn, "", 0, None
+            self._pause = Pause()
+            self._sound.clear()
             self._listener.begin()
             pcm = _MARGIN + pcm + _MARGIN if last else pcm
-        self._listener.feed(self._resampler.push(np.frombuffer(pcm, "<i2")).tobytes())
+        self._listen(self._resampler.push(np.frombuffer(pcm, "<i2")))
         if last:
-            self._listener.feed(self._resampler.flush().tobytes())
+            self._resampler.flush()
             self._turn = None
-            self._end.send({"type": "heard", "turn": turn, "text": self._listener.end(), "last": True})
+            text = self._listener.end() if self._early is None else self._early
+            self._end.send({"type": "heard", "turn": turn, "text": text, "last": True})
+            return
+        if self._early is not None:
+            return
+        if self._pause.long:
+            self._early = self._listener.end()
             return
         self._unasked += len(pcm)
         if self._unasked >= _PARTIAL_MS * SAMPLE_RATE * 2 // 1000:
@@ -55,7 +72,20 @@ class Turns:
         if self._turn is not None:
             self._turn = None
             self._resampler.flush()
-            self._listener.end()
+            if self._early is None:
+                self._listener.end()
+
+    def _listen(self, samples: Samples) -> None:
+        pcm = samples.tobytes()
+        self._sound += pcm
+        self._pause.feed(samples)
+        if self._early is None:
+            self._listener.feed(pcm)
+        elif not self._pause.quiet:
+            self._early = None
+            self._pause.broken()
+            self._listener.begin()
+            self._listener.feed(bytes(self._sound))
 
     def _tell(self, turn: str, words: str) -> None:
         if words != self._told:

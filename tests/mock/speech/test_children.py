@@ -196,8 +196,12 @@ async def test_a_voice_that_dies_is_started_again_and_says_the_clause_again() ->
     try:
         before = await speaker.speak("Good morning.", voice="marin", speed=1.0)
         assert speaker._child is not None
-        os.kill(speaker._child.pid, signal.SIGKILL)
-        assert await speaker.speak("Good morning.", voice="marin", speed=1.0) == before
+        killed = speaker._child.pid
+        os.kill(killed, signal.SIGKILL)
+        again = await speaker.speak("Good morning.", voice="marin", speed=1.0)
+        assert len(again) == pytest.approx(len(before), rel=0.1)
+        assert speaker._child is not None
+        assert speaker._child.pid != killed
     finally:
         await speaker.close()
 
