@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import FileField
 
 from realtime.mock import edge
@@ -22,6 +24,8 @@ from transports.errors import NegotiationFailed
 
 _SDP = "application/sdp"
 _FORM = "multipart/form-data"
+_NO_FORM = (ValueError, LookupError, RuntimeError, zlib.error, HttpProcessingError)
+"""What comes of a form with broken boundaries, headers, character sets or encodings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ async def _read(request: web.Request, secret: ClientSecret | None) -> _Offer:
     if request.content_type == _SDP:
         sdp = _text(await request.read(), "sdp")
     else:
-        form = await request.post()
+        form = await _form(request)
         sdp = _text(form.get("sdp"), "sdp")
         session = _session(_text(form["session"], "session")) if "session" in form else None
     opening = session if session is not None else secret.opening if secret is not None else None
@@ -97,6 +101,14 @@ async def _read(request: web.Request, secret: ClientSecret | None) -> _Offer:
     if opening is not None:
         Configuration("", named).update(opening)
     return _Offer(sdp, named, opening)
+
+
+async def _form(request: web.Request) -> Mapping[str, str | bytes | bytearray | FileField]:
+    """The parts of a form; raises ``Refused`` for what is none."""
+    try:
+        return await request.post()
+    except _NO_FORM:
+        raise Refused("invalid_form", "We could not parse the multipart form of your request.") from None
 
 
 def _text(part: str | bytes | bytearray | FileField | None, name: str) -> str:

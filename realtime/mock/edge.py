@@ -29,11 +29,13 @@ _CORS = {
 async def refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turns ``Refused`` into a 400."""
+    """Turns ``Refused`` into a 400, and says of a body that is too large that it is, in the API's shape."""
     try:
         return await handler(request)
     except Refused as refused:
         return error(400, refused.code, refused.message, param=refused.param)
+    except web.HTTPRequestEntityTooLarge:
+        return error(413, "request_too_large", f"The body of a request holds at most {MAX_MESSAGE} bytes.")
 
 
 async def allow_pages(request: web.Request, response: web.StreamResponse) -> None:

@@ -40,6 +40,11 @@ async def joined(server: MockServer, page: Page) -> AsyncIterator[ClientConnecti
         yield sideband
 
 
+def _part(header: str) -> bytes:
+    """A form with an offer under one more header."""
+    return f'--b\r\nContent-Disposition: form-data; name="sdp"\r\n{header}\r\n\r\nv=0\r\n--b--\r\n'.encode()
+
+
 async def no_session(server: MockServer) -> None:
     async with asyncio.timeout(15.0):
         while server.mock.sessions():  # noqa: ASYNC110  # nobody tells of a session's end
@@ -205,6 +210,31 @@ class TestOffers:
             async with http.post("/v1/realtime/calls", data=form) as answer:
                 error = (await answer.json())["error"]
                 assert (answer.status, error["code"], error["param"]) == (400, code, param)
+
+    @pytest.mark.parametrize(
+        ("boundary", "body"),
+        [
+            ("", b"x"),
+            ("; boundary=b", b"x"),
+            ("; boundary=b", b"--b\r\nxx"),
+            ("; boundary=b", b"--b\r\nA: \0\r\n\r\n--b--"),
+            ("; boundary=b", b'--b\r\nContent-Disposition: form-data; name="sdp"\r\n\r\nv=0'),
+            ("; boundary=b", _part("Content-Transfer-Encoding: odd")),
+            ("; boundary=b", _part("Content-Encoding: gzip")),
+            ("; boundary=b", _part("Content-Type: text/plain; charset=odd")),
+        ],
+    )
+    async def test_what_is_no_form(self, http: aiohttp.ClientSession, boundary: str, body: bytes) -> None:
+        headers = {"Content-Type": f"multipart/form-data{boundary}"}
+        async with http.post("/v1/realtime/calls?model=m", data=body, headers=headers) as answer:
+            error = (await answer.json())["error"]
+            assert answer.status == 400
+            assert error["code"] in ("invalid_form", "invalid_offer", "missing_required_parameter")
+
+    async def test_too_much(self, http: aiohttp.ClientSession) -> None:
+        headers = {"Content-Type": SDP}
+        async with http.post("/v1/realtime/calls?model=m", data=bytes(33 << 20), headers=headers) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (413, "request_too_large")
 
     async def test_another_type(self, http: aiohttp.ClientSession) -> None:
         async with http.post("/v1/realtime/calls", json={"sdp": "v=0"}) as answer:
