@@ -24,7 +24,8 @@ export class ThreadView {
     const item = params.item;
     if (!item) return;
     const before = this.items.get(item.id);
-    const placed = { ...item, createdAt: before?.createdAt || item.createdAt };
+    if (!before?.recorded) this.items.delete(item.id); // its words came first; its place is that of its first record
+    const placed = { ...item, recorded: true, createdAt: before?.createdAt || item.createdAt };
     placed.previousItemId = item.previousItemId ?? before?.previousItemId;
     this.items.set(item.id, placed);
     if (item.status !== "inProgress") this.live.delete(item.id);
@@ -59,7 +60,8 @@ export class ThreadView {
   // An item that names another stands right behind it, past hand-offs and the like that name none.
   order() {
     const order = [];
-    for (const [id, item] of this.items) {
+    const known = [...this.items].sort(([, one], [, other]) => Boolean(other.recorded) - Boolean(one.recorded));
+    for (const [id, item] of known) {
       const at = item.previousItemId ? order.indexOf(item.previousItemId) : -1;
       if (at < 0) order.push(id);
       else {
