@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.needs import find_tool
 
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",  # tests may run as root
     "--disable-dev-shm-usage",
     "--use-fake-device-for-media-stream",
@@ -28,7 +28,7 @@ async def chromium(*flags: str, microphone: Path | None = None) -> AsyncIterator
     assert tool is not None
     speech = [f"--use-file-for-fake-audio-capture={microphone}%noloop"] if microphone is not None else []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=tool, args=[*_FLAGS, *speech, *flags])
+        browser = await playwright.chromium.launch(executable_path=tool, args=[*FLAGS, *speech, *flags])
         try:
             yield browser
         finally:
