@@ -22,6 +22,7 @@ from tests.mock.speech.sounds import RATE, Samples, silence, spoken, write
 pytestmark = pytest.mark.needs("flite")
 FRAME = RATE // 50
 PLACES = "2"
+DONE = "thread/realtime/transcript/done"
 
 
 def speaking(folder: Path, environment: Mapping[str, str]) -> Serve:
@@ -53,7 +54,7 @@ async def test_words_come_while_they_are_spoken_and_cutting_in_stops_the_voice(
         delta = await client.until("thread/realtime/transcript/delta")
         assert delta.params["role"] == "user"
         await say(client, thread_id, silence(800))
-        done = await client.until("thread/realtime/transcript/done")
+        done = await client.until(DONE)
         assert (done.params["role"], done.params["text"]) == ("user", INSIDE[0])
         sound = await client.until("thread/realtime/outputAudio/delta")
         await say(client, thread_id, spoken("stop please", "rms"), silence(800))
@@ -80,6 +81,37 @@ async def test_one_spoken_session_more_than_there_are_places_is_refused_in_plain
         await client.call("thread/realtime/stop", threadId=first)
         await client.until(lambda told: told.method.endswith("/closed") and told.params["reason"] == "requested")
         await begin(client)
+
+
+@pytest.mark.long
+async def test_a_timer_is_set_steered_and_cancelled_by_voice_and_silence_is_kept(
+    tmp_path: Path, gateway_env: dict[str, str], canary: Canary
+) -> None:
+    async with serving(speaking(tmp_path, gateway_env)) as gateway, connected(gateway.rpc, canary) as client:
+        thread_id = await begin(client)
+        await answered(client, thread_id, "set a timer for five minutes", "5 minutes")
+        await answered(client, thread_id, "make it twenty seconds", "20 seconds")
+        await answered(client, thread_id, "cancel the timer", "cancel")
+        after = len(client.notifications)
+        await say(client, thread_id, spoken("stay silent"), silence(3000))
+        told = client.notifications[after:]
+        assert [each.params["text"] for each in told if each.method == DONE] == ["stay silent"]
+        assert not [each for each in told if sounds_of(each) is not None]
+
+
+async def answered(client: RpcClient, thread_id: str, words: str, expected: str) -> None:
+    """Say these words; what is answered holds what is expected."""
+    after = len(client.notifications)
+    await say(client, thread_id, spoken(words), silence(1000))
+    heard = await client.until(lambda told: told.method == DONE and told.params["role"] == "user", after=after)
+    assert heard.params["text"] == words
+    await client.until(
+        lambda told: (
+            told.method == DONE and told.params["role"] == "assistant" and expected in told.params["text"].lower()
+        ),
+        after=after,
+    )
+    await say(client, thread_id, silence(2000))
 
 
 def sounds_of(told: Notification) -> Any:
