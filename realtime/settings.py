@@ -211,6 +211,8 @@ class LimitsSettings(Section):
     """Bounds. Times in seconds, sizes in bytes."""
 
     response_s: float = Field(default=60.0, gt=0)
+    transcription_s: float = Field(default=20.0, gt=0)
+    """How long the words of a spoken turn are awaited; words that come later still fill it."""
     orphan_s: float = Field(default=60.0, gt=0)
     audio_queue_ms: float = Field(default=1000.0, gt=0)
     control_queue: int = Field(default=256, ge=1)

@@ -87,6 +87,7 @@ class SessionConfig:
     session_limit_s: float = 3600.0
     clock_offset_ms: int = 0
     response_s: float = 60.0
+    transcription_s: float = 20.0
     history_items: int = 200
     history_chars: int = 60_000
     call: Literal["made", "joined"] | None = None

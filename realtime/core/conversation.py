@@ -117,7 +117,7 @@ class Conversation:
     def deadline(self) -> float | None:
         """When ``tick`` is wanted, by the clock that ``now`` is read from."""
         words = self._delegation.deadline if self.state is State.OPEN else None
-        dues = (self._call.responses.deadline, self._upstreams.deadline, words)
+        dues = (self._call.responses.deadline, self._upstreams.deadline, self._hearing.deadline, words)
         return min((due for due in dues if due is not None), default=None) if self.state is not State.CLOSED else None
 
     # -- the doors -------------------------------------------------------------------------------
@@ -164,6 +164,7 @@ class Conversation:
                 call.ask_response()
         if self.state is State.OPEN:
             self._delegation.tick()
+            self._hearing.expired()
         final = self._upstreams.tick()
         if final is not None:
             self._end(final)

@@ -1,7 +1,7 @@
 """What the person says: a turn takes its place when speech starts and is filled when the words come.
 
 Law: an item of the person's is begun once and ended once: completed with its transcript, failed when the
-transcription did, interrupted when the audio never became a turn. Transcripts may come late, doubled, or
+transcription did or is long overdue (late words still fill it), interrupted when the audio never became a turn. Transcripts may come late, doubled, or
 never.
 """
 
@@ -30,6 +30,19 @@ class Hearing:
         self._call = call
         self._answer = answer
         self._uncommitted: ItemId | None = None
+        self._awaited: dict[ItemId, float] = {}
+        """Turns whose words are awaited, oldest first, and until when."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When the words of a turn are given up."""
+        return next(iter(self._awaited.values()), None)
+
+    def expired(self) -> None:
+        """Turns whose words are long overdue are shown without them; words that come later still fill them."""
+        for item_id in [known for known, due in self._awaited.items() if due <= self._call.now]:
+            del self._awaited[item_id]
+            self._fail(item_id, "no transcription came")
 
     def speech_started(self, event: SpeechStarted) -> None:
         """The person cuts in, or begins."""
@@ -58,6 +71,8 @@ class Hearing:
             call.items.note(event.item_id, previous_item_id=event.previous_item_id)
         if not call.transcribes:
             call.record(call.items.end(event.item_id, status="completed"))
+        elif call.items.is_open(event.item_id):
+            self._awaited.setdefault(event.item_id, call.now + call.config.transcription_s)
 
     def cleared(self, event: AudioCleared) -> None:
         """The audio is forgotten."""
@@ -70,6 +85,9 @@ class Hearing:
             return
         call = self._call
         item_id = call.transcript.item_of(event.item_id, "user")
+        shown = call.items.get(item_id)
+        if shown is not None and shown.status != "inProgress":  # given up: late words come whole or not at all
+            return
         if call.transcript.delta(item_id, "user", event.delta):
             params = {"role": "user", "delta": event.delta, "itemId": item_id}
             call.notify("transcript/delta", params, Shed.DELTA)
@@ -80,6 +98,7 @@ class Hearing:
             return
         call, text = self._call, event.transcript
         item_id = call.transcript.item_of(event.item_id, "user")
+        self._awaited.pop(item_id, None)
         if not call.transcript.done(item_id, "user", text):
             return
         call.notify("transcript/done", {"role": "user", "text": text, "itemId": item_id})
@@ -87,7 +106,8 @@ class Hearing:
         if call.items.get(item_id) is None:
             call.record(call.items.add(self._item(item_id, text)))
         else:
-            call.record(call.items.end(item_id, text=text, status="completed"))
+            known = {"text": text, "status": "completed", "error": None}
+            call.record(call.items.end(item_id, **known) or call.items.amend(item_id, **known))
 
     def transcript_failed(self, event: InputTranscriptFailed) -> None:
         """The words are lost; the turn is not."""
@@ -96,15 +116,15 @@ class Hearing:
         message = (event.error.message if event.error else None) or "the transcription failed"
         if not self._call.transcript.done(event.item_id, "user", ""):
             return
+        self._awaited.pop(event.item_id, None)
         self._begin(event.item_id)
-        params = {"role": "user", "itemId": event.item_id, "message": message}
-        self._call.notify("transcript/failed", params)
-        self._call.record(self._call.items.end(event.item_id, status="failed", error=message))
+        self._fail(event.item_id, message)
 
     def cut_off(self) -> None:
         """The connection is gone: what was being said or transcribed will not be told any more."""
         call = self._call
         call.speaking = False
+        self._awaited.clear()
         self._drop_uncommitted()
         for item in call.items.open_items():
             if item.type == "userMessage":
@@ -112,6 +132,12 @@ class Hearing:
                 lost = "the connection was lost before the transcription came"
                 call.transcript.done(item.id, "user", known)
                 call.record(call.items.end(item.id, text=known, status="failed", error=lost))
+
+    def _fail(self, item_id: ItemId, message: str) -> None:
+        if not self._call.items.is_open(item_id):
+            return
+        self._call.notify("transcript/failed", {"role": "user", "itemId": item_id, "message": message})
+        self._call.record(self._call.items.end(item_id, status="failed", error=message))
 
     def _begin(self, item_id: ItemId, *, after: ItemId | None = None) -> None:
         known = self._call.items.get(item_id)

@@ -94,6 +94,7 @@ class SessionBuilder:
             session_limit_s=self.upstream.session_limit_s,
             clock_offset_ms=clock_offset_ms,
             response_s=self._limits.response_s,
+            transcription_s=self._limits.transcription_s,
             history_items=self._limits.history_items,
             history_chars=self._limits.history_chars,
             call=_CALLS.get(self.medium(params)),

@@ -228,7 +228,9 @@ class Oracle:
         self._lost_words |= "connection was lost" in str(item.get("error"))
         if shown is not None and shown.ended:
             changed = {name for name in item.keys() | shown.item.keys() if item.get(name) != shown.item.get(name)}
-            hold(changed <= _AMENDABLE, f"{draft.key} ended twice: {changed}")
+            late = shown.item.get("error") == "no transcription came" and item["status"] == "completed"
+            allowed = _AMENDABLE | {"text", "status", "error"} if late else _AMENDABLE
+            hold(changed <= allowed, f"{draft.key} ended twice: {changed}")
         self._shown[draft.key] = _Shown(item, ended=True)
 
     def _closes(self) -> None:

@@ -43,6 +43,21 @@ def test_a_failed_transcription_is_a_visible_state() -> None:
     assert (item["id"], item["status"], item["error"]) == ("u1", "failed", "too noisy")
 
 
+def test_words_that_never_come_leave_a_failed_turn_and_late_ones_fill_it() -> None:
+    driver = Driver()
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.receive("input_audio_buffer.committed", item_id="u1")
+    deadline = driver.conversation.deadline
+    assert deadline is not None
+    driver.tick(deadline - driver.now)
+    assert [note["itemId"] for note in driver.notes("transcript/failed")] == ["u1"]
+    assert driver.records()[-1][1]["status"] == "failed"
+    assert driver.conversation.deadline != deadline
+    driver.receive("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="at last")
+    filled = driver.records()[-1][1]
+    assert (filled["status"], filled["text"], "error" in filled) == ("completed", "at last", False)
+
+
 def test_speech_that_is_cleared_leaves_an_interrupted_turn() -> None:
     driver = Driver()
     driver.receive("input_audio_buffer.speech_started", item_id="u1")

@@ -229,8 +229,9 @@ def test_a_deadline_that_has_passed_is_not_named_again() -> None:
 
 def test_no_switch_while_words_are_still_to_come() -> None:
     driver = Driver(session_limit_s=100.0)
+    driver.tick(76)
     driver.receive("input_audio_buffer.committed", item_id="u1")
-    driver.tick(86)
+    driver.tick(10)
     driver.apply(act.UpstreamOpened(2))
     assert driver.conversation.generation == 1
     driver.receive("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="hello")
