@@ -1,8 +1,8 @@
 """What the person says: a turn takes its place when speech starts and is filled when the words come.
 
 Law: an item of the person's is begun once and ended once: completed with its transcript, failed when the
-transcription did or is long overdue (late words still fill it), interrupted when the audio never became a turn. Transcripts may come late, doubled, or
-never.
+transcription did or is long overdue, interrupted when the audio never became a turn. Transcripts may come
+late (the last words still fill a turn that was given up), doubled, or never.
 """
 
 from __future__ import annotations
