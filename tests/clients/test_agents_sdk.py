@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from realtime.mock.server import MockServer
 from tests.clients.programs import Program
+from tests.realtime_door.house import house
 
 pytestmark = pytest.mark.long
 Play = Callable[[str], Awaitable[Any]]
 
 
+@pytest.fixture(params=["mock", "gateway"])
+async def base_url(request: pytest.FixtureRequest, mock: MockServer, tmp_path: Path) -> AsyncIterator[str]:
+    """Of the mock, and of a gateway before it: the SDK is to see no difference."""
+    if request.param == "mock":
+        yield mock.base_url
+        return
+    async with house(tmp_path, mock) as opened:
+        yield opened.url
+
+
 @pytest.fixture
-def play(mock: MockServer, node: Program) -> Play:
+def play(base_url: str, node: Program) -> Play:
     """Plays a scene of the script; the SDK must have parsed every event and met no error."""
 
     async def play(scene: str) -> Any:
-        url = f"{mock.base_url.replace('http', 'ws', 1)}/realtime?model=gpt-realtime"
+        url = f"{base_url.replace('http', 'ws', 1)}/realtime?model=gpt-realtime"
         seen = await node.run("agents_sdk.mjs", url, scene)
         assert seen["events"]
         assert seen["unparsed"] == []

@@ -34,10 +34,16 @@ class House:
     url: str
     gateway: Gateway
     mock: MockServer
+    journal: Path
 
     def client(self, key: str = "any", **headers: str) -> AsyncOpenAI:
         """The official SDK, put before the gateway by address and key alone."""
         return AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0, default_headers=headers or None)
+
+    def sent_upstream(self) -> list[JsonObject]:
+        """All that the mock got."""
+        entries = map(json.loads, self.journal.read_text().splitlines())
+        return [entry["event"] for entry in entries if entry["dir"] == "client"]
 
     async def records(self, thread_id: str) -> list[Record]:
         """All that the thread holds, once its call is over."""
@@ -61,7 +67,7 @@ async def house(data: Path, mock: MockServer, **sections: Mapping[str, Any]) -> 
     gateway = Gateway(settings)
     doors = serving(gateway, settings.server, settings.limits, gateway.telemetry)
     async with gateway.running(), doors as address:
-        yield House(f"{address}v1", gateway, mock)
+        yield House(f"{address}v1", gateway, mock, data / "mock.log")
 
 
 def check(event: JsonObject) -> None:

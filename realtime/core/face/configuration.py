@@ -143,7 +143,7 @@ class Configuration:
 
     def _locked(self, patch: JsonObject) -> list[str]:
         """Paths of locked members whose value is another than the one that holds."""
-        paths = [path for lock in self._config.locks for path in LOCKS[lock]]
+        paths = [path for lock, members in LOCKS.items() if lock in self._config.locks for path in members]
         view = self.view()
         found = []
         for path in paths:
