@@ -36,6 +36,7 @@ class Edits:
     def begun(self) -> None:
         """A new upstream: what was shown before is known to it at most as text."""
         self._older = frozenset(self._screen.known)
+        self._screen.order.renew(self._call.replayed)
         self._own_deletes.clear()
 
     # -- what clients ask for ------------------------------------------------------------------------
@@ -43,7 +44,7 @@ class Edits:
     def place(self, previous: str | None) -> str | None:
         """Where a new item goes, in the upstream's words: behind the nearest one before that it knows."""
         while previous in self._older and not self._is_upstream(previous):
-            previous = self._call.history.before(ItemId(previous)) or self._screen.previous.get(previous) or ROOT
+            previous = self._call.history.before(ItemId(previous)) or self._screen.order.before(previous) or ROOT
         return self._screen.upstream_id(previous) if previous is not None else None
 
     def reply(self, event: JsonObject) -> list[JsonObject] | None:
@@ -126,7 +127,7 @@ class Edits:
 
     def _forget(self, item_id: str) -> None:
         self._call.history.remove(ItemId(item_id))
-        self._screen.known.pop(item_id, None)
+        self._screen.forget(item_id)
         self._older -= {item_id}
 
     def _truncate(self, event: JsonObject, item_id: ItemId) -> JsonObject:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from realtime.core.face.order import Order
 from realtime.core.face.screen import ShownResponse
 from realtime.protocol.json import JsonObject
 
@@ -13,22 +14,19 @@ LOST = {
 }
 
 
-def ending(
-    response: ShownResponse, words: Callable[[str], str], previous: Callable[[str], str | None]
-) -> Iterator[JsonObject]:
-    """The events that end it; ``words`` and ``previous`` tell an item's text so far, and what it stands behind."""
+def ending(response: ShownResponse, order: Order) -> Iterator[JsonObject]:
+    """The events that end it; ``order`` tells what an item stands behind."""
     yield from response.held
     response_id = response.body.get("id")
-    output: list[JsonObject] = []
+    output = list(response.output)
     for item_id, entry in response.open_items.items():
         place = {"response_id": response_id, "item_id": item_id, "output_index": entry["output_index"]}
         item = {**entry["item"], "status": "incomplete"}
         if part := entry.get("part"):
-            said = words(item_id)
-            yield from _part(place, part, said)
-            item["content"] = [_content(part, said)]
+            yield from _part(place, part, entry["said"])
+            item["content"] = [_content(part, entry["said"])]
         if response.in_conversation:
-            yield {"type": "conversation.item.done", "previous_item_id": previous(item_id), "item": item}
+            yield {"type": "conversation.item.done", "previous_item_id": order.before(item_id), "item": item}
         yield {
             "type": "response.output_item.done",
             "response_id": response_id,

@@ -31,7 +31,6 @@ from realtime.core.upstreams import PREAMBLE
 from realtime.protocol import realtime as ev
 from realtime.protocol.appserver import Shed
 from realtime.protocol.complaint import Complaint
-from realtime.protocol.ids import ItemId
 from realtime.protocol.json import JsonObject
 from realtime.protocol.passed import Passed
 
@@ -228,7 +227,7 @@ class Face:
         for response in self._screen.responses.values():
             if response.held and (again or not response.asked):
                 continue
-            for event in ending(response, self._words, self._screen.previous.get):
+            for event in ending(response, self._screen.order):
                 self._relay(self._screen.remember(event))
         self._screen.responses.clear()
         self._end_hearing()
@@ -293,7 +292,7 @@ class Face:
             self._speech = None
         error = {"type": "server_error", "code": "upstream_lost", "message": "The transcription was lost."}
         for item_id in self._transcribing:
-            if not self.configuration.transcription_hidden:
+            if item_id in self._screen.known and not self.configuration.transcription_hidden:
                 kind = "conversation.item.input_audio_transcription.failed"
                 self._relay({"type": kind, "item_id": item_id, "content_index": 0, "error": error})
         self._transcribing.clear()
@@ -362,9 +361,6 @@ class Face:
         self._relay({**values, "error": error}, to=inquiry.origin.client)
 
     # -- the ways out ------------------------------------------------------------------------------
-
-    def _words(self, item_id: str) -> str:
-        return self._call.transcript.text(ItemId(item_id))
 
     def _owe(self) -> None:
         current = self._call.wishes.current

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from realtime.core.face.order import Order
 from realtime.core.handoffs import BACKGROUND_AGENT
 from realtime.core.responses import METADATA_KEY
 from realtime.protocol.json import JsonObject
@@ -32,7 +33,9 @@ class ShownResponse:
     delegated: bool = False
     body: JsonObject = field(default_factory=dict)
     open_items: dict[str, JsonObject] = field(default_factory=dict)
-    """Items that were begun and not ended, as shown, with ``output_index`` and the ``part`` that is open."""
+    """Items that were begun and not ended, as shown, with ``output_index``, the ``part`` that is open and its words."""
+    output: list[JsonObject] = field(default_factory=list)
+    """Items that were shown to their end."""
 
 
 class Screen:
@@ -41,23 +44,22 @@ class Screen:
     def __init__(self, is_own: Callable[[str | None], bool], owe: Callable[[], None]) -> None:
         self._is_own = is_own
         self._owe = owe
-        self._hidden: dict[str, str | None] = {}
+        self._hidden: dict[str, None] = {}
         self._client_ids: dict[str, str] = {}
         self._upstream_ids: dict[str, str] = {}
         self._conversation_id: str | None = None
         self.responses: dict[str, ShownResponse] = {}
         self.known: dict[str, JsonObject] = {}
         """Items that were shown, as they were shown last, by id."""
-        self.previous: dict[str, str | None] = {}
-        """What they stand behind."""
+        self.order = Order(lambda item_id: item_id not in self._hidden)
         self.clients: dict[str, None] = {}
         """Ids of items that clients created: never taken for ours."""
 
     # -- ids -------------------------------------------------------------------------------------
 
-    def hide(self, item_id: str, previous: str | None = None) -> None:
-        """The item is ours; ``previous`` is what it stands behind."""
-        self._hidden[item_id] = previous if previous is not None else self._hidden.get(item_id)
+    def hide(self, item_id: str) -> None:
+        """The item is ours."""
+        self._hidden[item_id] = None
         _bound(self._hidden)
 
     def is_hidden(self, item_id: object) -> bool:
@@ -78,13 +80,9 @@ class Screen:
         """What the upstream calls the item."""
         return self._upstream_ids.get(item_id, item_id)
 
-    def visible(self, item_id: str | None) -> str | None:
-        """The item, or the nearest one before it that is shown; None for the beginning."""
-        for _ in range(len(self._hidden) + 1):
-            if item_id not in self._hidden:
-                break
-            item_id = self._hidden[item_id] if item_id is not None else None
-        return self._client_ids.get(item_id, item_id) if item_id is not None else None
+    def client_id(self, item_id: str) -> str:
+        """What clients call the item."""
+        return self._client_ids.get(item_id, item_id)
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -105,7 +103,9 @@ class Screen:
         if kind == "rate_limits.updated":
             return self._beside(event)
         if "previous_item_id" in event:
-            event = {**event, "previous_item_id": self.visible(event["previous_item_id"])}
+            event = {**event, "previous_item_id": self._placed(event)}
+        if kind == "conversation.item.deleted":
+            self.forget(self.client_id(event["item_id"]))
         item = event.get("item")
         if isinstance(item, dict) and not self._admit(event, item):
             return []
@@ -132,13 +132,28 @@ class Screen:
             self.known[event["item"]["id"]] = event["item"]
         return event
 
+    def _placed(self, event: JsonObject) -> str | None:
+        """Take the place of the event's item, and tell what clients see before it."""
+        previous = event["previous_item_id"]
+        previous = self.client_id(previous) if isinstance(previous, str) else None
+        item_id = (event.get("item") or {}).get("id")
+        if not isinstance(item_id, str):
+            return self.order.behind(previous)
+        self.order.add(self.client_id(item_id), previous)
+        return self.order.before(self.client_id(item_id))
+
+    def forget(self, item_id: str) -> None:
+        """The item is no more."""
+        self.known.pop(item_id, None)
+        self.order.remove(item_id)
+
     def _admit(self, event: JsonObject, item: JsonObject) -> bool:
         """Whether the item is shown; what is shown of it is remembered."""
         item_id = item.get("id")
         if not isinstance(item_id, str):
             return True
         if self._is_own_call(item, item_id) or item_id in self._hidden:
-            self.hide(item_id, event.get("previous_item_id"))
+            self.hide(item_id)
             self._note_own(event, item)
             return False
         if item_id in self._client_ids:
@@ -148,9 +163,6 @@ class Screen:
             self.known.pop(item_id, None)
             self.known[item_id] = light(item)
             _bound(self.known)
-        if event["type"] == "conversation.item.added":
-            self.previous[item_id] = event.get("previous_item_id")
-            _bound(self.previous)
         return True
 
     def _is_own_call(self, item: JsonObject, item_id: str) -> bool:
@@ -201,9 +213,14 @@ def _follow(response: ShownResponse, event: JsonObject) -> None:
     match event["type"]:
         case "response.output_item.added":
             item = dict(event["item"])
-            response.open_items[str(item.get("id"))] = {"item": item, "output_index": event.get("output_index", 0)}
+            index = event.get("output_index", 0)
+            response.open_items[str(item.get("id"))] = {"item": item, "output_index": index, "said": ""}
         case "response.output_item.done":
             response.open_items.pop(str(event["item"].get("id")), None)
+            response.output.append(light(event["item"]))
+        case "response.output_text.delta" | "response.output_audio_transcript.delta":
+            if event.get("item_id") in response.open_items:
+                response.open_items[event["item_id"]]["said"] += event.get("delta") or ""
         case "response.content_part.added" if event.get("item_id") in response.open_items:
             response.open_items[event["item_id"]]["part"] = event["part"].get("type")
 
