@@ -150,7 +150,8 @@ async def _attack(talk: Talk, client: AsyncOpenAI, thread_id: str) -> None:
         {"type": "input_audio_buffer.append", "audio": "!" * 5000},
     ]
     for number in range(200):
-        await talk.connection.send({**chance.choice(tempting), "event_id": f"bad_{number}"})
+        event: Any = {**chance.choice(tempting), "event_id": f"bad_{number}"}
+        await talk.connection.send(event)
     async with asyncio.timeout(30):
         while (await talk.until("error")).error.event_id != "bad_199" and len(talk.errors()) < 1000:
             pass
