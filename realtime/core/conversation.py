@@ -70,6 +70,7 @@ class Conversation:
             ev.ItemDone: self._item_done,
             ev.OutputItem: self._output_item,
             ev.ItemTruncated: self._answer.truncated,
+            ev.ItemRetrieved: self._hearing.retrieved,
             ev.InputTranscriptDelta: self._hearing.transcript_delta,
             ev.InputTranscriptDone: self._hearing.transcript_done,
             ev.InputTranscriptFailed: self._hearing.transcript_failed,

@@ -24,6 +24,7 @@ _TABLE = {
     "response_cancel_not_active": Verdict.IGNORE,
     "item_truncate_invalid_item_id": Verdict.IGNORE,
     "item_delete_invalid_item_id": Verdict.IGNORE,
+    "item_retrieve_invalid_item_id": Verdict.IGNORE,
     "item_create_duplicate_item_id": Verdict.IGNORE,
     "conversation_already_has_active_response": Verdict.RETRY,
     "session_expired": Verdict.REOPEN,

@@ -17,6 +17,8 @@ from realtime.protocol.realtime import (
     InputTranscriptDelta,
     InputTranscriptDone,
     InputTranscriptFailed,
+    ItemRetrieved,
+    OutputTextDone,
     SpeechStarted,
     SpeechStopped,
     message_item,
@@ -119,6 +121,19 @@ class Hearing:
         self._awaited.pop(event.item_id, None)
         self._begin(event.item_id)
         self._fail(event.item_id, message)
+
+    def retrieved(self, event: ItemRetrieved) -> None:
+        """An item of anybody's, asked for because its end may have been missed: what it says now is its end."""
+        item, call = event.item, self._call
+        if item.id is None or not call.items.is_open(item.id):
+            return
+        if item.role == "assistant" and item.status in ("completed", "incomplete"):
+            kind = OutputTextDone.types[0]
+            self._answer.text_done(OutputTextDone(type=kind, item_id=item.id, transcript=item.text()))
+            self._answer.finish(item.id, "interrupted" if item.status == "incomplete" else "completed", item.text())
+        elif item.role == "user" and item.text():
+            kind = InputTranscriptDone.types[0]
+            self.transcript_done(InputTranscriptDone(type=kind, item_id=item.id, transcript=item.text()))
 
     def cut_off(self) -> None:
         """The connection is gone: what was being said or transcribed will not be told any more."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 from realtime.core.actions import Begin, Dial, Loss, Open
 from realtime.core.call import Call, State
 from realtime.core.upstreams import PREPARE_AT, STABLE_S
-from realtime.protocol.realtime import ClientEvent, ItemCreate, SessionUpdate
+from realtime.protocol.realtime import ClientEvent, ItemCreate, ItemRetrieve, SessionUpdate
+
+_SPOKEN = ("userMessage", "assistantMessage")
 
 
 class Sidebands:
@@ -126,11 +128,17 @@ class Sidebands:
         self._call.emit(Open(self._opening, delay))
 
     def _untold(self) -> list[ClientEvent]:
-        """The session, until the upstream has shown to have it, and the items that it has not shown."""
+        """The session, until the upstream has shown to have it, and the items that it has not shown.
+
+        Items of the upstream's that were under way are asked for: their ends may have been missed.
+        """
         call = self._call
         configure = call.config.call == "made" and not call.configured
         events: list[ClientEvent] = [SessionUpdate(session=call.config.session)] if configure else []
-        return events + [ItemCreate(item=body) for body in call.unshown.values()]
+        events += [ItemCreate(item=body) for body in call.unshown.values()]
+        if self._joined and call.face is None:  # clients of the API would be shown answers that they did not ask for
+            events += [ItemRetrieve(item_id=item.id) for item in call.items.open_items() if item.type in _SPOKEN]
+        return events
 
     def _not_opened(self, loss: Loss) -> Loss | None:
         call, policy = self._call, self._call.config.reconnect

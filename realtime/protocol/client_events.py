@@ -53,6 +53,11 @@ class ItemTruncate(ClientEvent):
     audio_end_ms: int
 
 
+class ItemRetrieve(ClientEvent):
+    type: Literal["conversation.item.retrieve"] = "conversation.item.retrieve"
+    item_id: ItemId
+
+
 class ItemDelete(ClientEvent):
     type: Literal["conversation.item.delete"] = "conversation.item.delete"
     item_id: ItemId

@@ -21,6 +21,7 @@ from realtime.protocol.client_events import (
     ClientEvent,
     ItemCreate,
     ItemDelete,
+    ItemRetrieve,
     ItemTruncate,
     OutputBufferClear,
     ResponseCancel,
@@ -41,6 +42,7 @@ __all__ = [  # what the client sends goes by this module's name as well
     "ClientEvent",
     "ItemCreate",
     "ItemDelete",
+    "ItemRetrieve",
     "ItemTruncate",
     "OutputBufferClear",
     "ResponseCancel",
@@ -147,7 +149,14 @@ class ItemDone(ServerEvent):
 class ItemChanged(ServerEvent):
     """What we asked for has been done."""
 
-    types: ClassVar[tuple[str, ...]] = ("conversation.item.deleted", "conversation.item.retrieved")
+    types: ClassVar[tuple[str, ...]] = ("conversation.item.deleted",)
+
+
+class ItemRetrieved(ServerEvent):
+    """An item as it is now, whole."""
+
+    types: ClassVar[tuple[str, ...]] = ("conversation.item.retrieved",)
+    item: Item
 
 
 class ItemTruncated(ServerEvent):

@@ -127,6 +127,50 @@ def test_an_answer_under_way_outlives_the_sideband() -> None:
     assert driver.creates() == 1
 
 
+def test_what_ended_while_the_sideband_was_away_is_asked_for() -> None:
+    driver = made()
+    driver.receive("input_audio_buffer.speech_started", item_id="item_1")
+    driver.receive("input_audio_buffer.committed", item_id="item_1")
+    driver.receive("response.created", response={"id": "resp_1"})
+    driver.receive("conversation.item.added", item={"id": "item_2", "type": "message", "role": "assistant"})
+    driver.lose()
+    driver.log.clear()
+    driver.apply(act.UpstreamOpened(2))
+    assert [event["item_id"] for event in driver.sent] == ["item_1", "item_2"]
+    assert set(driver.sent_types) == {"conversation.item.retrieve"}
+    heard = {
+        "id": "item_1",
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": "hi"}],
+    }
+    driver.receive("conversation.item.retrieved", item=heard)
+    content = [{"type": "output_audio", "transcript": "hello"}]
+    said = {"id": "item_2", "type": "message", "role": "assistant", "status": "completed", "content": content}
+    driver.receive("conversation.item.retrieved", item=said)
+    driver.receive("conversation.item.retrieved", item=said)
+    assert [(note["role"], note["text"]) for note in driver.notes("transcript/done")] == [
+        ("user", "hi"),
+        ("assistant", "hello"),
+    ]
+    ended = [(body["id"], body["text"]) for method, body in driver.records() if method == "item/completed"]
+    assert ended == [("item_1", "hi"), ("item_2", "hello")]
+
+
+def test_what_is_still_under_way_stays_so() -> None:
+    driver = made()
+    driver.receive("response.created", response={"id": "resp_1"})
+    driver.receive("conversation.item.added", item={"id": "item_2", "type": "message", "role": "assistant"})
+    driver.lose()
+    driver.apply(act.UpstreamOpened(2))
+    driver.log.clear()
+    now = {"id": "item_2", "type": "message", "role": "assistant", "status": "in_progress"}
+    driver.receive("conversation.item.retrieved", item=now)
+    driver.receive("error", error={"code": "item_retrieve_invalid_item_id", "message": "does not exist"})
+    assert driver.records() == []
+    assert driver.notes("error") == []
+
+
 def test_a_response_that_may_have_ended_unseen_keeps_no_wish_waiting() -> None:
     driver = made()
     driver.receive("response.created", response={"id": "resp_1"})

@@ -21,6 +21,7 @@ from tests.gateway.in_process import opened
 from tests.gateway.process import Serve, serving
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
 from tests.replay.upstream import Connection, Upstream, listening
+from tests.transports.footprint import Footprint, resident_kib
 
 RATE = 24_000
 Answer = Callable[[str], Awaitable[str]]
@@ -51,15 +52,15 @@ class Scene:
 
     async def by_rpc(self, offer: str) -> str:
         """Through the JSON-RPC door."""
-        transport = {"type": "webrtc", "sdp": offer}
+        transport, before = {"type": "webrtc", "sdp": offer}, len(self.client.notifications)
         await self.client.call(
             "thread/realtime/start", threadId=self.thread, outputModality="audio", transport=transport
         )
-        return str((await self.client.until("thread/realtime/sdp")).params["sdp"])
+        told = await self.client.until("thread/realtime/sdp", after=before)
+        return str(told.params["sdp"])
 
     async def by_http(self, offer: str) -> str:
         """Through the HTTP door."""
-        await self.client.call("thread/resume", threadId=self.thread)
         headers = {"Content-Type": "application/sdp"}
         async with self.http.post(self.resource, data=offer, headers=headers) as response:
             assert response.status == 201
@@ -291,3 +292,42 @@ async def _says(voice: Connection, response_id: str, item_id: str, seconds: floa
         {"type": "conversation.item.added", "item": item, "previous_item_id": None},
         {**spoken(seconds, item_id), **named},
     )
+
+
+async def talk(scene: Scene, number: int) -> None:
+    """A call by either door, with sound both ways, that either side ends."""
+    before = len(scene.client.notifications)
+    async with calling(scene.by_http if number % 2 else scene.by_rpc, tone(1, 48_000)) as page:
+        voice = await scene.upstream.connection(number)
+        await voice.got("input_audio_buffer.append", 3)
+        await voice.push(spoken(10, "item_1"))
+        await page.sounds()
+        if number % 3 == 0:
+            await scene.client.call("thread/realtime/stop", threadId=scene.thread)
+            await page.until(lambda: page.is_left)
+    await scene.client.until("thread/realtime/closed", after=before)
+    await voice.ended.wait()
+    voice.frames.clear()
+
+
+async def test_calls_leave_nothing_behind(tmp_path: Path) -> None:
+    async with staged(tmp_path) as scene:
+        for number in range(2):
+            await talk(scene, number)
+        before = Footprint.taken()
+        for number in range(2, 8):
+            await talk(scene, number)
+        assert await Footprint.settled(before) == before
+
+
+@pytest.mark.long
+async def test_two_hundred_calls_leave_no_memory_either(tmp_path: Path) -> None:
+    async with staged(tmp_path) as scene:
+        memory = []
+        for number in range(200):
+            await talk(scene, number)
+            if number % 40 == 39:
+                memory.append(resident_kib())
+        print(f"\nKiB resident after each forty calls: {memory}")
+        # the upstream and the pages are in this process too, and the client keeps what it was told
+        assert memory[-1] - memory[0] < 160 * 60, memory
