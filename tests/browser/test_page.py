@@ -204,3 +204,33 @@ async def test_the_page_is_good_to_look_at(
         await page.click("#talk-button")
         await expect(page.locator("#notice")).to_contain_text("gives no microphone")
         await look(page, tmp_path, f"{name}-error")
+
+
+async def test_a_line_stands_where_its_record_is_though_its_words_came_first(gateway: GatewayProcess) -> None:
+    async with chromium() as browser, visiting(browser, gateway.url) as page:
+        during, after = await page.evaluate("""async () => {
+            const { ThreadView } = await import("/console/thread.js");
+            const list = document.body.appendChild(document.createElement("ol"));
+            const view = new ThreadView(list, document.createElement("p"));
+            const shown = () => [...list.children].map((line) => line.dataset.id);
+            view.delta({ itemId: "answer", role: "assistant", delta: "It is" });
+            view.record({ seq: 1, item: { id: "question", type: "userMessage", text: "?", status: "completed" } });
+            const during = shown();
+            const item = { id: "answer", type: "assistantMessage", text: "", status: "inProgress" };
+            view.record({ seq: 2, item });
+            return [during, shown()];
+        }""")
+        assert during == after == ["question", "answer"]
+
+
+async def test_progress_of_a_turn_with_several_hand_offs_is_shown_once(gateway: GatewayProcess) -> None:
+    async with chromium() as browser, visiting(browser, gateway.url) as page:
+        lines = await page.evaluate("""async () => {
+            const { WorkView } = await import("/console/work.js");
+            const box = document.body.appendChild(document.createElement("div"));
+            const view = new WorkView(box, document.createElement("p"), { onState() {} });
+            view.turn({ id: "turn", status: "inProgress", input: [{ type: "text", text: "a timer" }] });
+            for (const text of ["one", "two", "two", "one"]) view.handoff({ state: "progress", text });
+            return [...box.querySelectorAll("li")].map((line) => line.textContent);
+        }""")
+        assert lines == ["one", "two", "one"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from realtime.agents.timers import Timers
 from tests.documents.blocks import ROOT, Block, blocks_of, pages
 from tests.documents.place import Place
 from tests.documents.runs import rule_for, tools_of
@@ -60,3 +62,16 @@ def test_pictures_are_small_and_need_nothing_from_outside() -> None:
             outside = picture.read_text().replace('"http://www.w3.org/2000/svg"', "")
             assert not re.search(r"https?:|url\((?!#)|href", outside), picture.name
             assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+def test_the_three_things_to_say_are_understood(place: Place) -> None:
+    said = re.findall(r'"([^"]+)"', (ROOT / "README.md").read_text().split("Three things to say:")[1].split("Then")[0])
+    page = (ROOT / "realtime" / "server" / "console" / "index.html").read_text()
+    assert re.findall(r'class="try">([^<]+)<', page) == said[:3]
+    gateway = f"ws://127.0.0.1:{place.port}"
+    talk = [".venv/bin/voxgate", "call", "--url", gateway, "--modality", "text", "--text"]
+    assert "Try:" in place.run([*talk, said[0]])
+    assert "391" in place.run([*talk, said[1]])
+    timers, noon = Timers(), datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert "20 seconds is running" in (timers.answer(said[2], 0, noon) or "")
+    assert "now 30 seconds" in (timers.answer(said[3], 5, noon) or "")

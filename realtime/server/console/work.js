@@ -31,7 +31,7 @@ export class WorkView {
   handoff({ state, text }) {
     const job = [...this.jobs.values()].reverse().find((known) => known.state === "running");
     if (!job || !text) return;
-    if (state === "progress") job.progress.push(text);
+    if (state === "progress" && job.progress.at(-1) !== text) job.progress.push(text); // each hand-off of the turn tells it
     if (state === "steered") job.progress.push(`You added: ${text}`);
     this.show(job);
   }
