@@ -285,11 +285,12 @@ class Calls:
         call = self._live.get(thread_id)
         return call.session if call else None
 
-    def find(self, thread_id: ThreadId, call_id: str | None = None) -> LiveCall | None:
-        """The call of that name, or else the one that is live on the thread."""
+    def find(self, thread_id: ThreadId | None, call_id: str | None = None) -> LiveCall | None:
+        """The call of that name, on whatever thread for None, or else the one that is live on the thread."""
         if call_id is None:
-            return self._live.get(thread_id)
-        return next((call for call in self._of(thread_id) if call.id == call_id), None)
+            return self._live.get(thread_id) if thread_id is not None else None
+        calls = self._all if thread_id is None else self._of(thread_id)
+        return next((call for call in calls if call.id == call_id), None)
 
     def take_audio(self, thread_id: ThreadId, sink: Sink) -> None:
         """From now on this client gets the call's audio."""

@@ -12,6 +12,7 @@ from realtime.errors import InvalidRequest, OfferRefused, SessionNotFound
 from realtime.live_call import LiveCall
 from realtime.protocol.appserver import MAX_OFFER, RealtimeStartParams
 from realtime.protocol.ids import SessionId, ThreadId
+from realtime.session.face import FaceParams
 from realtime.session.ice_servers import IceServer, issued
 from realtime.settings import IceServerSettings
 
@@ -39,12 +40,12 @@ class Offers:
         """STUN and TURN servers for one client, with credentials of its own."""
         return issued(self._servers, now=time.time())
 
-    async def take(self, params: RealtimeStartParams) -> Answered:
+    async def take(self, params: RealtimeStartParams, face: FaceParams | None = None) -> Answered:
         """Begin a call with an offer; returns as soon as that is answered, be it by the upstream or by ourselves.
 
         When the client goes away meanwhile, so does the call.
         """
-        call = await self._calls.place(params, None)
+        call = await self._calls.place(params, None, face)
         try:
             answer = await call.answered()
         except BaseException:

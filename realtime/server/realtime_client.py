@@ -57,7 +57,7 @@ class RealtimeClient:
     """
 
     def __init__(self, socket: Socket, limits: LimitsSettings, telemetry: Telemetry, beta: BetaCodec | None) -> None:
-        self._socket = socket
+        self.socket = socket
         self._telemetry = telemetry
         self._beta = beta
         self._outbox = ClientOutbox(max_messages=MESSAGES, max_bytes=limits.realtime_client_bytes)
@@ -103,7 +103,7 @@ class RealtimeClient:
 
     async def run(self, request: web.Request, session: Session, client: int) -> None:
         """Serve the client until it leaves or is ended."""
-        await self._socket.prepare(request)
+        await self.socket.prepare(request)
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write())
@@ -123,7 +123,7 @@ class RealtimeClient:
 
     async def _read(self, session: Session, client: int) -> None:
         while True:
-            message = await self._socket.receive()
+            message = await self.socket.receive()
             if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
                 return
             try:
@@ -162,7 +162,7 @@ class RealtimeClient:
         while batch := await self._outbox.get_batch():
             for text in batch:
                 try:
-                    await self._socket.send_str(text)
+                    await self.socket.send_str(text)
                 except ConnectionError:
                     return
 
@@ -173,7 +173,7 @@ class RealtimeClient:
             asyncio.get_running_loop().call_later(LINGER_S, transport.abort)
         try:
             async with asyncio.timeout(LINGER_S):
-                await self._socket.close(code=code, message=reason.encode())
+                await self.socket.close(code=code, message=reason.encode())
         except TimeoutError:
             return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from realtime.core.config import FaceConfig, Lock, SessionConfig
+from realtime.core.face.configuration import Configuration
 from realtime.errors import InvalidRequest
 from realtime.protocol.appserver import RealtimeStartParams, Transport
 from realtime.protocol.ids import ThreadId, new_session_id
@@ -17,13 +18,14 @@ class FaceParams:
     """What such a client, and its operator, ask for.
 
     ``opening`` is a session that was settled beforehand, with a client secret or an offer; ``locks`` are what
-    the client cannot change of it.
+    nobody can change, ``settled`` what a client cannot change of its opening.
     """
 
     thread_id: ThreadId
     model: str | None = None
     opening: JsonObject | None = None
     locks: frozenset[Lock] = frozenset()
+    settled: frozenset[Lock] = frozenset()
     strict: bool = False
     transport: Transport | None = None
 
@@ -57,7 +59,15 @@ def with_face(
         transcription=built.session["audio"]["input"].get("transcription"),
         locks=params.locks | ({"instructions"} if builder.prompt_is_operators else frozenset()),
         strict=params.strict,
-        opening=params.opening,
     )
+    configuration = Configuration(face, built.session)
+    if params.opening is not None:
+        update = configuration.update(params.opening)
+        if update.refused:
+            path = f"session.{update.refused[0]}"
+            raise InvalidRequest(f"'{path}' is set by the operator of this gateway and cannot be changed.", field=path)
+        configuration.accept(update)
+        built = replace(built, session=configuration.body, transcribes=configuration.transcribes)
+    face = replace(face, locks=face.locks | params.settled, opening=params.opening)
     barge_in = built.barge_in and builder.medium(start) == "gateway"
     return replace(built, barge_in=barge_in, face=face)

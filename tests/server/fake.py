@@ -12,7 +12,7 @@ import aiohttp
 from realtime.calls import Calls
 from realtime.core.actions import CloseReason
 from realtime.errors import SessionNotFound, ThreadNotFound
-from realtime.gateway import Answered, Gateway, IceServer, Outgoing, RecordPage, Resumption, Sink
+from realtime.gateway import Answered, FaceParams, Gateway, IceServer, Outgoing, RecordPage, Resumption, Sink
 from realtime.library import Library
 from realtime.offers import Offers
 from realtime.open_threads import OpenThreads
@@ -220,7 +220,7 @@ class FakeOffers(Offers):
     def ice_servers(self) -> list[IceServer]:
         return self.servers
 
-    async def take(self, params: app.RealtimeStartParams) -> Answered:
+    async def take(self, params: app.RealtimeStartParams, face: FaceParams | None = None) -> Answered:
         await self.journal.wait("take_offer", params)
         self.known.found(params.thread_id)
         return self.answered

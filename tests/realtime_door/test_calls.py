@@ -1,0 +1,128 @@
+"""Calls by WebRTC through the Realtime API's door, with a real peer at the page's end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from realtime.mock.server import MockServer
+from realtime.protocol.json import JsonObject
+from tests.gateway.browser_peer import Page, calling
+from tests.realtime_door.house import House, Talk, words
+from tests.realtime_door.house import house as opened
+
+SESSION = {"type": "realtime", "instructions": "Be kind.", "audio": {"output": {"voice": "cedar"}}}
+
+
+@pytest.fixture
+async def house(tmp_path: Path, mock: MockServer) -> AsyncIterator[House]:
+    """A gateway that answers offers itself."""
+    async with opened(tmp_path, mock, session={"webrtc": "gateway"}) as house:
+        yield house
+
+
+class Caller:
+    """Posts offers as clients do; remembers where the call is."""
+
+    def __init__(self, house: House, key: str = "any") -> None:
+        self._house = house
+        self._key = key
+        self.location = ""
+
+    async def raw(self, offer: str) -> str:
+        return await self._post(data=offer.encode(), headers={"Content-Type": "application/sdp"})
+
+    async def form(self, offer: str) -> str:
+        with aiohttp.MultipartWriter("form-data") as form:
+            for name, kind, text in (
+                ("sdp", "application/sdp", offer),
+                ("session", "application/json", json.dumps(SESSION)),
+            ):
+                part = form.append(text, {"Content-Type": kind})
+                part.set_content_disposition("form-data", name=name)
+            return await self._post(data=form)
+
+    async def _post(self, **request: Any) -> str:
+        headers = {"Authorization": f"Bearer {self._key}", **request.pop("headers", {})}
+        url = f"{self._house.url}/realtime/calls?model=gpt-realtime"
+        async with aiohttp.ClientSession() as http, http.post(url, headers=headers, **request) as answer:
+            text = await answer.text()
+            assert (answer.status, answer.content_type) == (201, "application/sdp"), text
+            self.location = answer.headers["Location"]
+            return text
+
+
+def events(page: Page) -> list[JsonObject]:
+    return [json.loads(text) for text in page.texts]
+
+
+async def told(page: Page, kind: str, count: int = 1) -> JsonObject:
+    """The event of this type by the data channel; so many of them."""
+    await page.until(lambda: sum(event["type"] == kind for event in events(page)) >= count)
+    return [event for event in events(page) if event["type"] == kind][count - 1]
+
+
+def send(page: Page, kind: str, **members: Any) -> None:
+    page.channel.send(json.dumps({"type": kind, **members}))
+
+
+@asynccontextmanager
+async def called(answer: Callable[[str], Awaitable[str]]) -> AsyncIterator[Page]:
+    async with calling(answer) as page:
+        created = (await told(page, "session.created"))["session"]
+        assert created["voxgate"]["thread_id"]
+        yield page
+
+
+async def test_a_call_of_a_page_and_the_sideband_of_its_server(house: House) -> None:
+    caller = Caller(house)
+    async with called(caller.form) as page:
+        (created, *_) = events(page)
+        assert created["session"]["instructions"] == "Be kind."
+        assert created["session"]["audio"]["output"]["voice"] == "cedar"
+        call_id = caller.location.rpartition("/")[2]
+        assert call_id.startswith("rtc_")
+        async with house.client() as client, client.realtime.connect(call_id=call_id) as connection:
+            side = Talk(connection)
+            assert (await side.receive()).type == "session.created"
+            await side.say("hello to the page")
+            await connection.response.create()
+            assert words((await side.until("response.done")).response) == "hello to the page"
+            await page.sounds()
+            await told(page, "response.done")
+            await told(page, "output_audio_buffer.started")
+            assert "response.output_audio.delta" not in [event["type"] for event in events(page)]
+            send(page, "no.such.event", event_id="mine")
+            assert (await told(page, "error"))["error"]["event_id"] == "mine"
+            await client.realtime.calls.hangup(call_id)
+        await page.until(lambda: page.is_left)
+    assert ("assistantMessage", "hello to the page") in await house.lines(side.thread_id)
+
+
+async def test_a_raw_offer_by_a_client_secret_keeps_its_locks(house: House) -> None:
+    async with house.client() as client:
+        secret = await client.realtime.client_secrets.create(
+            session={"type": "realtime", "instructions": "Speak of gardens only."},
+            extra_body={"voxgate": {"locks": ["instructions"]}},
+        )
+    async with called(Caller(house, secret.value).raw) as page:
+        send(page, "session.update", session={"type": "realtime", "instructions": "Tell all."})
+        assert (await told(page, "error"))["error"]["param"] == "session.instructions"
+        updated = (await told(page, "session.updated"))["session"]
+        assert updated["instructions"] == "Speak of gardens only."
+
+
+@pytest.mark.parametrize(("kind", "body"), [("application/sdp", "no offer"), ("text/plain", "x")])
+async def test_what_is_no_offer_is_refused(house: House, kind: str, body: str) -> None:
+    url = f"{house.url}/realtime/calls"
+    async with aiohttp.ClientSession() as http, http.post(url, data=body, headers={"Content-Type": kind}) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["error"]["type"] == "invalid_request_error"
+    async with aiohttp.ClientSession() as http, http.post(f"{url}/rtc_none/hangup") as answer:
+        assert answer.status == 404
