@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from typing import Any
 
 import websockets
 
@@ -10,7 +9,7 @@ import websockets
 async def main() -> None:
     async with websockets.connect("ws://127.0.0.1:8080/") as socket:
 
-        async def call(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        async def call(number: int, method: str, params: dict) -> dict:
             await socket.send(json.dumps({"id": number, "method": method, "params": params}))
             while True:
                 message = json.loads(await socket.recv())

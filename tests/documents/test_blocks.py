@@ -75,3 +75,9 @@ def test_the_three_things_to_say_are_understood(place: Place) -> None:
     timers, noon = Timers(), datetime(2026, 1, 1, 12, tzinfo=UTC)
     assert "20 seconds is running" in (timers.answer(said[2], 0, noon) or "")
     assert "now 30 seconds" in (timers.answer(said[3], 5, noon) or "")
+
+
+def test_the_example_that_is_a_file_is_the_one_that_is_shown() -> None:
+    shown = [block.text for block in blocks_of(ROOT / "docs" / "getting-started.md") if block.language == "python"]
+    (example,) = (ROOT / "docs" / "examples").glob("*.py")
+    assert example.read_text().split("\n\n", 1)[1] in shown
