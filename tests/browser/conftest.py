@@ -9,6 +9,8 @@ import pytest_asyncio
 
 from tests.gateway.process import GatewayProcess, Serve, serving
 
+_REAL = {"speech.engines": "auto", "limits.transcription_s": "4"}
+
 
 @pytest_asyncio.fixture
 async def gateway(gateway_env: Mapping[str, str], tmp_path: Path) -> AsyncIterator[GatewayProcess]:
@@ -20,5 +22,5 @@ async def gateway(gateway_env: Mapping[str, str], tmp_path: Path) -> AsyncIterat
 @pytest_asyncio.fixture
 async def speaking_gateway(gateway_env: Mapping[str, str], tmp_path: Path) -> AsyncIterator[GatewayProcess]:
     """The same with real ears and a real mouth."""
-    async with serving(Serve(gateway_env, tmp_path / "data", {"speech.engines": "auto"})) as process:
+    async with serving(Serve(gateway_env, tmp_path / "data", _REAL)) as process:
         yield process

@@ -62,6 +62,30 @@ async def test_told_to_be_silent_it_is(speaking_gateway: GatewayProcess) -> None
         assert order == ["user", "user", "assistant"]
 
 
+async def test_whatever_is_broken_mid_talk_the_talk_goes_on(speaking_gateway: GatewayProcess) -> None:
+    async with talking(speaking_gateway) as page:
+        answers, state = page.locator("#lines li.assistant"), page.locator("#talk-state")
+        await say(page, "what can you do")
+        for name in ("upstream-cut", "session-limit"):
+            await page.click(f"[data-break={name}]")
+            await expect(state).to_contain_text("back", timeout=WAIT_MS)
+            await page.evaluate("document.getElementById('talk-state').textContent = ''")
+            before = await answers.count()
+            await say(page, "what can you do")
+            await expect(answers).not_to_have_count(before, timeout=WAIT_MS)
+        await page.click("[data-break=active-response]")
+        await say(page, "what can you do")
+        await page.click("[data-break=slow-agent]")
+        await say(page, "ask the agent what seventeen times twenty three is")
+        await expect(said(page, "391")).to_be_visible(timeout=WAIT_MS)
+        await page.click("[data-break=lost-transcription]")
+        await speak(page, "what can you do", "slt")
+        await expect(page.locator("#lines li.user[data-status=failed]")).to_have_count(1, timeout=WAIT_MS)
+        lines = await page.locator("#lines li").evaluate_all("found => found.map(line => line.dataset.id)")
+        assert len(lines) == len(set(lines))
+        await expect(page.locator("#lines li.user")).to_have_count(6)
+
+
 async def test_ten_sentences_are_understood(
     speaking_gateway: GatewayProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
