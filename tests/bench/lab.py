@@ -87,7 +87,7 @@ class Lab:
     async def client(self, kind: str, url: str) -> AsyncIterator[None]:
         """One client, talking and listening until the end of the block."""
         async with connect(url, compression=None, proxy=None, max_size=None) as connection:
-            prefix, suffix, farewell = await (_join_gateway if kind == "gateway" else _join_upstream)(connection)
+            prefix, suffix, farewell = await _JOINS.get(kind, _join_upstream)(connection)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._speak(connection, prefix, suffix)),
@@ -173,6 +173,16 @@ async def _join_gateway(connection: ClientConnection) -> tuple[str, str, str]:
     head = f'{{"id":4,"method":"thread/realtime/appendAudio","params":{{"threadId":"{thread}","audio":{{"data":"'
     tail = '","sampleRate":24000,"numChannels":1,"samplesPerChannel":480}}}'
     return head, tail, f'{{"id":5,"method":"thread/realtime/stop","params":{{"threadId":"{thread}"}}}}'
+
+
+async def _join_realtime(connection: ClientConnection) -> tuple[str, str, str]:
+    """The same through the gateway's door of the Realtime API, which has configured the upstream by then."""
+    while "session.created" not in str(await connection.recv()):
+        pass
+    return '{"type":"input_audio_buffer.append","audio":"', '"}', '{"type":"input_audio_buffer.clear"}'
+
+
+_JOINS = {"gateway": _join_gateway, "realtime": _join_realtime}
 
 
 async def _call(connection: ClientConnection, call_id: int, method: str, params: dict[str, Any]) -> dict[str, Any]:

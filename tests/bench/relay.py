@@ -1,7 +1,7 @@
 """What the gateway costs beside a relay that does nothing: processor, delay, loss, memory.
 
 Each round measures, in turn and with the same load, the lab's own floor (no process between), the bare relay and
-the gateway. Figures drift with the machine; the ratios inside one round are the result.
+the gateway by either door. Figures drift with the machine; the ratios inside one round are the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TARGETS = ("direct", "bare relay", "gateway")
+TARGETS = ("direct", "bare relay", "gateway", "realtime")
+"""The last is the gateway too, by its door of the Realtime API instead of JSON-RPC."""
 MAX_RATIO = 2.5
 MAX_KIB = 300
 
@@ -121,7 +122,8 @@ def target(name: str, port: str, core: int, folder: Path) -> Iterator[tuple[Proc
         with started([voxgate, "serve", *flags, str(folder / "data")], core, folder) as process:
             found = re.search(r"http://([\w.]+:\d+)", process.line())
             assert found
-            yield process, f"ws://{found[1]}/"
+            path = "v1/realtime?model=bench" if name == "realtime" else ""
+            yield process, f"ws://{found[1]}/{path}"
 
 
 def measure(lab: Process, process: Process | None, url: str, kind: str, options: argparse.Namespace) -> Figures:
@@ -152,7 +154,7 @@ def rounds(options: argparse.Namespace) -> list[dict[str, Figures]]:
             port = json.loads(lab.line())["port"]
             for number in range(options.rounds):
                 figures = {}
-                for kind in TARGETS[number % 3 :] + TARGETS[: number % 3]:
+                for kind in TARGETS[number % len(TARGETS) :] + TARGETS[: number % len(TARGETS)]:
                     with target(kind, port, cores[0], folder) as (process, url):
                         figures[kind] = measure(lab, process, url, kind, options)
                 found.append(figures)
@@ -176,6 +178,8 @@ def report(found: list[dict[str, Figures]], options: argparse.Namespace) -> None
         )
     added = [f"{added_p50(found, way):.2f} ms {way}" for way in ("up", "down")]
     print(f"the gateway adds to the direct p50: {', '.join(added)}")
+    doors = median(figures["realtime"].cpu_ms / max(figures["gateway"].cpu_ms, 1e-9) for figures in found)
+    print(f"CPU by the door of the Realtime API over that by JSON-RPC: {doors:.2f}")
     gateway = [figures["gateway"] for figures in found]
     _verdict("CPU over the bare relay", ratio(found, "gateway"), MAX_RATIO)
     _verdict("frames lost", sum(f.lost for f in gateway), 0)
