@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ def free_port() -> int:
 
 def recipe(target: str) -> str:
     """The last command of a make target once everything is set up. Fails where there is no such target."""
-    make = ["make", "--dry-run", "--no-print-directory", f"--assume-old={ROOT}/.venv/.stamp", target]
+    make = ["make", "--dry-run", "--no-print-directory", "--assume-old=.venv/.stamp", target]
     done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
@@ -106,15 +107,19 @@ def served(command: str, folder: Path, settings: Mapping[str, str]) -> Iterator[
             stderr=log,
             text=True,
         )
+    watchdog = threading.Timer(PATIENCE_S, process.kill)
+    watchdog.start()
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
+        watchdog.cancel()
         ready = _READY.search(line)
         assert ready is not None, line + (folder / "server.log").read_text()[-2000:]
         yield int(ready[1])
         process.terminate()
         assert process.wait(STOP_S) == 0
     finally:
+        watchdog.cancel()
         if process.poll() is None:
             process.kill()
         process.communicate()
