@@ -206,7 +206,8 @@ async def test_audio_goes_to_whoever_takes_it_over(tmp_path: Path, mock: MockSer
             await second.call("thread/resume", threadId=thread, audio=True)
             await second.call("thread/realtime/appendText", threadId=thread, text="speak up", respond=True)
             await second.until("thread/realtime/outputAudio/delta")
-            await second.until(lambda note: note.params.get("responseActive") is False)
+            for client in (first, second):
+                await client.until(lambda note: note.params.get("responseActive") is False)
             assert first.named("thread/realtime/outputAudio/delta") == []
             assert first.named("thread/realtime/transcript/done") != []
 
