@@ -17,7 +17,7 @@ COMMANDS = {
     "call": "talk through a running gateway, from the terminal",
     "threads": "list threads, or show one",
     "tail": "follow a thread of a running gateway",
-    "doctor": "check configuration, store, upstream, packages, media and speech",
+    "doctor": "check configuration, store, upstream, packages, media, speech and live sound",
     "migrate": "bring the store's schema up to date",
 }
 

@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     """What ``doctor`` takes."""
     parser = CommandParser(
         prog="voxgate doctor",
-        description="Check configuration, agent, store, upstream, packages, media and speech. The upstream is opened "
-        "with the key, as a call would. Exit status 1 when something is wrong.",
+        description="Check configuration, agent, store, upstream, packages, media, speech and live sound. The "
+        "upstream is opened with the key, as a call would. Exit status 1 when something is wrong.",
     )
     add_settings_flags(parser)
     return parser
@@ -200,6 +200,15 @@ async def _speech(settings: Settings) -> str:
     return told
 
 
+async def _live_sound(settings: Settings) -> str:
+    """For ``voxgate call --live`` alone. Looked for, not loaded: PortAudio takes hold of the machine's devices."""
+    if find_spec("sounddevice") is None:
+        return "sounddevice is not there (`voxgate call --live` needs voxgate[live])"
+    if find_library("portaudio") is None:
+        return "PortAudio is not there (`voxgate call --live` needs Debian's libportaudio2)"
+    return "sounddevice and PortAudio are there; `voxgate call --list-devices` shows microphones and speakers"
+
+
 CHECKS = (
     Check("configuration", _configuration),
     Check("agent", _agent),
@@ -208,4 +217,5 @@ CHECKS = (
     Check("packages", _packages),
     Check("media", _media),
     Check("speech", _speech),
+    Check("live sound", _live_sound),
 )

@@ -1,4 +1,4 @@
-"""Audio files and a pretended ear for ``voxgate call``."""
+"""Audio files, and what an ear is to ``voxgate call``: the contract, and a pretended one that hears by the clock."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from realtime.errors import ConfigurationError
 from realtime.protocol.json import JsonObject
@@ -93,6 +94,42 @@ def write_wav(path: Path, pcm: bytes) -> None:
         file.writeframes(pcm)
 
 
+def pcm_of(audio: JsonObject) -> bytes:
+    """The samples of a chunk (24 kHz mono PCM16 in base64); none of one that is not well formed."""
+    try:
+        return base64.b64decode(audio["data"], validate=True)
+    except (binascii.Error, KeyError, TypeError, ValueError):
+        return b""
+
+
+class Ear(Protocol):
+    """Hears the answers. Times in seconds of one clock, given as ``now``."""
+
+    def receive(self, audio: JsonObject, *, now: float) -> None:
+        """Queue a chunk: it is heard once what came before it was."""
+        ...
+
+    def flush(self, *, now: float) -> None:
+        """Drop what was not heard yet."""
+        ...
+
+    def ends_at(self) -> float:
+        """When all will have been heard; 0 when nothing waits."""
+        ...
+
+    def heard(self, *, now: float) -> list[tuple[str, int]]:
+        """Items, and how many milliseconds of each were heard."""
+        ...
+
+    def pcm(self) -> bytes:
+        """What was heard."""
+        ...
+
+    def duration_ms(self) -> int:
+        """How long that is."""
+        ...
+
+
 @dataclass(slots=True)
 class _Piece:
     item_id: str | None
@@ -115,11 +152,8 @@ class Player:
 
     def receive(self, audio: JsonObject, *, now: float) -> None:
         """Queue a chunk (24 kHz mono PCM16 in base64): it is heard once what came before it was."""
-        try:
-            pcm = base64.b64decode(audio["data"], validate=True)
-        except (binascii.Error, KeyError, TypeError, ValueError):
-            return
-        self._pieces.append(_Piece(audio.get("itemId"), pcm, max(now, self.ends_at())))
+        if pcm := pcm_of(audio):
+            self._pieces.append(_Piece(audio.get("itemId"), pcm, max(now, self.ends_at())))
 
     def flush(self, *, now: float) -> None:
         """Drop what was not heard yet."""
@@ -142,6 +176,11 @@ class Player:
         item_id = begun[-1].item_id
         # a hair above, so that a sum of fractions does not fall a millisecond short
         return item_id, int(1000 * sum(piece.heard(now) for piece in begun if piece.item_id == item_id) + 1e-6)
+
+    def heard(self, *, now: float) -> list[tuple[str, int]]:
+        """``position``, as the contract has it."""
+        position = self.position(now=now)
+        return [position] if position is not None else []
 
     def pcm(self) -> bytes:
         """Everything that was received, less what was flushed."""

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from realtime.commands.reporter import Reporter
-from realtime.commands.sound import Player
+from realtime.commands.sound import Ear
 from realtime.protocol.json import JsonObject
 
 QUIET_S = 0.4
@@ -28,7 +28,7 @@ _UPSTREAM_CODES = ("upstream_refused", "upstream_lost", "session_expired")
 class Talk:
     """Fed with notifications; ``now`` is the loop's clock."""
 
-    def __init__(self, reporter: Reporter, player: Player, clock: Callable[[], float]) -> None:
+    def __init__(self, reporter: Reporter, player: Ear, clock: Callable[[], float]) -> None:
         self._reporter = reporter
         self._player = player
         self._clock = clock

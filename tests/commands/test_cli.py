@@ -211,7 +211,7 @@ def test_a_healthy_folder_is_healthy(capsys: pytest.CaptureFixture[str]) -> None
     assert run("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["ok", name] for name in ("configuration", "agent", "store", "upstream", "packages", "media", "speech")
+        ["ok", name] for name in ("configuration", "agent", "store", "upstream", "packages", "media", "speech", "live")
     ]
 
 
