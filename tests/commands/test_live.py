@@ -17,6 +17,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from realtime.cli import main
 from realtime.commands.call import Caller, Plan
@@ -164,7 +165,7 @@ async def talking(url: str, device: Device, **more: object) -> AsyncIterator[Tal
         yield talk
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """One for all talks; its address."""
     async with started(tmp_path_factory.mktemp("gateway"), "serve", "--port", "0") as process:
@@ -180,7 +181,7 @@ async def test_who_speaks_is_heard_and_hears_the_answer_until_ctrl_c(tmp_path: P
     async with started(tmp_path, *talk, **library) as call:
         kinds = [json.decode_object(await first_line(call))["type"] for _ in range(3)]
         status, out, err = await stopped(call, signal.SIGINT)
-    assert kinds == ["started", "user", "assistant"]
+    assert (kinds[0], sorted(kinds[1:])) == ("started", ["assistant", "user"])
     end = json.decode_object(out.splitlines()[-1])
     assert (status, err, end["ok"], end["reason"]) == (0, "", True, "hung_up")
     with wave.open(str(tmp_path / "answer.wav")) as file:
