@@ -126,3 +126,21 @@ async def test_what_is_no_offer_is_refused(house: House, kind: str, body: str) -
         assert (await answer.json())["error"]["type"] == "invalid_request_error"
     async with aiohttp.ClientSession() as http, http.post(f"{url}/rtc_none/hangup") as answer:
         assert answer.status == 404
+
+
+async def test_the_upstream_answers_and_the_sideband_of_the_server_is_ours(tmp_path: Path, mock: MockServer) -> None:
+    async with opened(tmp_path, mock, session={"webrtc": "upstream"}) as house:
+        caller = Caller(house)
+        async with calling(caller.form) as page:
+            created = await told(page, "session.created")
+            assert created["session"]["instructions"].startswith("Be kind.")
+            call_id = caller.location.rpartition("/")[2]
+            async with house.client() as client, client.realtime.connect(call_id=call_id) as connection:
+                side = Talk(connection)
+                assert (await side.receive()).session.instructions == "Be kind."
+                await side.say("hello to the page")
+                await connection.response.create()
+                assert words((await side.until("response.done")).response) == "hello to the page"
+                await page.sounds()
+                await client.realtime.calls.hangup(call_id)
+            await page.until(lambda: page.is_left)
