@@ -242,6 +242,8 @@ class SpeechSettings(Section):
     """``off``: scripted words and tones, as ``voxgate mock`` has them."""
     sessions: int | None = Field(default=None, ge=1, le=1000)
     """How many spoken sessions there may be at a time; None: one for each core."""
+    recognition_model: Path | None = None
+    """A folder with a model that sherpa-onnx loads, used in place of pocketsphinx."""
 
 
 class TelemetrySettings(Section):
@@ -329,8 +331,7 @@ _KINDS = {
 
 def _explained(fault: ErrorDetails) -> ConfigurationError:
     """The first fault of the settings in words of ours; it never repeats a value, which may be a secret."""
-    name = ".".join(str(step) for step in fault["loc"])
-    kind = fault["type"]
+    name, kind = ".".join(str(step) for step in fault["loc"]), fault["type"]
     if kind == "extra_forbidden":
         return _unknown(name)
     if kind in ("model_type", "model_attributes_type", "dict_type"):

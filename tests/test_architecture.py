@@ -85,6 +85,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "av": ("transports/opus.py",),
     "onnxruntime": ("realtime/mock/speech/",),
     "pocketsphinx": ("realtime/mock/speech/sphinx.py",),
+    "sherpa_onnx": ("realtime/mock/speech/sherpa.py",),
     "sounddevice": ("realtime/commands/live.py",),
     "espeakng_loader": ("realtime/mock/speech/espeak.py",),  # GPL-3: nothing but the speaking child imports that file
     "multidict": ("realtime/server/",),

@@ -26,6 +26,8 @@ from realtime.commands.trouble import Trouble
 from realtime.commands.upstream_look import look_at_upstream
 from realtime.commands.usage import CommandParser
 from realtime.errors import ConfigurationError, GatewayError
+from realtime.mock.speech.decoders import prove
+from realtime.mock.speech.model_folder import recognition_model
 from realtime.server.access import Access
 from realtime.settings import Settings
 from transports.audio import Resampler
@@ -186,7 +188,10 @@ async def _media(settings: Settings) -> str:
 
 
 async def _speech(settings: Settings) -> str:
-    """The embedded voice model's ears and mouth; without them it reads text and sounds tones, which is no fault."""
+    """The embedded voice model's ears and mouth; without them it reads text and sounds tones, which is no fault.
+
+    A model of the operator's that cannot be used is one: it is loaded once to see.
+    """
     engines = {name: find_spec(name) is not None for name in SPEECH_ENGINES}
     engines["flite"] = find_library("flite") is not None
     engines["espeak-ng"] = which("espeak-ng") is not None
@@ -197,6 +202,10 @@ async def _speech(settings: Settings) -> str:
         told += f"; not there: {', '.join(missing)}"
     if not all(engines[name] for name in SPEECH_ENGINES):
         told += " (the embedded voice model hears and speaks with voxgate[speech])"
+    if settings.speech.recognition_model is not None:
+        model = recognition_model(settings.speech.recognition_model)
+        await prove(model)
+        told += f"; words by {model.description}"
     return told
 
 

@@ -68,7 +68,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         if settings.upstream.embedded:
             settings = _speaking_of_progress(settings)
             if settings.speech.engines == "auto":
-                studio = Studio(settings.speech.sessions or os.cpu_count() or 1)
+                studio = Studio(settings.speech.sessions or os.cpu_count() or 1, settings.speech.recognition_model)
                 await stack.enter_async_context(studio.running())
             model = await stack.enter_async_context(embedded_model(load_script("assistant"), studio))
             gateway = Gateway(settings, model.connect, breaks=(model.breaks,), note=_note(studio))
@@ -95,9 +95,10 @@ def _note(studio: Studio | None) -> str:
     """What people at the page ought to know of the embedded voice model's ears and mouth."""
     if studio is None:
         return f"The embedded voice model works by text here ({SPEECH_OFF}). Type, or give a real one under Settings."
+    quality = "Its recognition is of demo quality: short plain English works best. " if studio.model is None else ""
     return (
         f"You talk to the embedded voice model: offline, without a key ({studio.description}). "
-        "Its recognition is of demo quality: short plain English works best. Settings take a real voice model."
+        f"{quality}Settings take a real voice model."
     )
 
 

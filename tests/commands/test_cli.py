@@ -10,6 +10,7 @@ import pytest
 
 from realtime.cli import COMMANDS, main
 from realtime.server.guard import OPEN_PATHS
+from tests.mock.speech.tiny_models import ctc
 
 
 def run(*argv: str) -> int:
@@ -311,6 +312,21 @@ def test_speech_engines_are_told_and_are_no_duty(
     text = capsys.readouterr().out
     assert told in text
     assert ("voxgate[speech]" in text) is not there
+
+
+def test_a_recognition_model_of_ones_own_is_loaded_by_the_doctor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv("VOXGATE_SPEECH__RECOGNITION_MODEL", "mine")
+    assert run("doctor") == 1
+    text = capsys.readouterr().out
+    assert f"WRONG  speech         speech.recognition_model: {folder}: no model that is known" in text
+    assert "-> set speech.recognition_model right" in text
+    ctc(folder, "zipformer2_ctc")
+    assert run("doctor") == 0
+    assert "words by sherpa-onnx with mine" in capsys.readouterr().out
 
 
 def test_a_stranger_in_our_packages_is_found(

@@ -212,6 +212,15 @@ async def test_a_mock_on_a_taken_port_is_a_one_line_error(tmp_path: Path) -> Non
         assert port in err
 
 
+async def test_a_recognition_model_that_cannot_be_used_ends_serve_with_one_line(tmp_path: Path) -> None:
+    settings = {"VOXGATE_SPEECH__ENGINES": "auto", "VOXGATE_SPEECH__RECOGNITION_MODEL": "not-there"}
+    async with started(tmp_path, "serve", "--port", "0", **settings) as serve, asyncio.timeout(TALK_S):
+        out, err = await serve.communicate()
+        told = err.decode()
+        assert (serve.returncode, out, len(told.splitlines())) == (2, b"", 1)
+        assert f"speech.recognition_model: {tmp_path / 'not-there'}: there is no such folder" in told
+
+
 async def test_leaving_with_nobody_there_is_quick(tmp_path: Path) -> None:
     async with started(tmp_path, "serve", "--port", "0") as gateway:
         await first_line(gateway)

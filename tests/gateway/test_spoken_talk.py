@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.gateway.rpc_client import Notification, RpcClient, connected
 from tests.gateway.spoken import loudness, read_wav
 from tests.mock.speech.sentences import INSIDE
 from tests.mock.speech.sounds import RATE, Samples, silence, spoken, write
+from tests.mock.speech.tiny_models import transducer
 
 pytestmark = pytest.mark.needs("flite")
 FRAME = RATE // 50
@@ -43,6 +45,19 @@ async def test_the_agent_is_asked_by_voice_and_the_right_number_is_spoken(
     assert "391" in called.of("assistant")[-1]["text"]
     _, samples = read_wav(out)
     assert loudness(samples.astype("<i2").tobytes()) > 500
+
+
+async def test_what_a_model_of_ones_own_hears_is_the_transcript(tmp_path: Path, gateway_env: dict[str, str]) -> None:
+    asked = write(tmp_path / "in.wav", silence(300), spoken(INSIDE[0]), silence(800))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    serve = speaking(tmp_path, gateway_env)
+    serve = replace(serve, settings={**serve.settings, "speech.recognition_model": str(transducer(folder))})
+    async with serving(serve) as gateway:
+        assert "ears: silero, sherpa-onnx with mine; mouth: flite" in gateway.ready_line
+        called = await call(gateway_env, "--url", gateway.url, "--wav", str(asked))
+    assert (called.status, called.errors) == (0, "")
+    assert [line["text"] for line in called.of("user")] == ["soft"]
 
 
 async def test_words_come_while_they_are_spoken_and_cutting_in_stops_the_voice(

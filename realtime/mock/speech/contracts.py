@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 
 SAMPLE_RATE = 24_000
 BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
+HEARING_RATE = 16_000
+"""What speech recognition takes; a child converts to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,30 @@ class Recognizer(Protocol):
 
     def hear(self, pcm: bytes, *, instructions: str) -> str:
         """The words of one spoken turn; ``instructions`` are the session's."""
+        ...
+
+
+class Listener(Protocol):
+    """Hears one turn after another, in a child process: ``begin``, ``feed`` and ``words`` at will, then ``end``."""
+
+    def begin(self) -> None:
+        """A turn begins."""
+        ...
+
+    def feed(self, pcm: bytes) -> None:
+        """The turn's next sound: PCM16, mono, at ``HEARING_RATE``."""
+        ...
+
+    def words(self) -> str:
+        """The words that are certain by now. They only grow."""
+        ...
+
+    def end(self) -> str:
+        """All words of the turn; it is over."""
+        ...
+
+    def drop(self) -> None:
+        """The turn was none; it is over, and nobody wants its words."""
         ...
 
 

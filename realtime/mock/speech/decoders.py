@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 from realtime.mock.speech.child import Child, ChildGone, start
+from realtime.mock.speech.model_folder import ENGINE, RecognitionModel, refused
 
 log = logging.getLogger(__name__)
 
+MODULE = "listening_child"
 _START_S = 60.0
 _ATTEMPTS = 2
+
+
+async def prove(model: RecognitionModel) -> None:
+    """Have a process load the model once; raises ``ConfigurationError`` when it does not come to hear."""
+    try:
+        child = await start(MODULE, str(model.folder))
+        try:
+            async with asyncio.timeout(_START_S):
+                await child.receive()
+        finally:
+            await child.stop()
+    except (ChildGone, TimeoutError):
+        raise refused(model.folder, f"{ENGINE} does not load it as {model.kind}; its own words stand above") from None
 
 
 class Decoders:
     """Lends processes that are ready. ``begin`` comes first; what is started belongs to that group."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, folder: Path | None = None) -> None:
         self._places = places
+        self._arguments = () if folder is None else (str(folder),)
         self._ready: asyncio.Queue[Child | None] = asyncio.Queue()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,7 +94,7 @@ class Decoders:
         child: Child | None = None
         try:
             async with asyncio.timeout(_START_S):
-                child = await start("listening_child")
+                child = await start(MODULE, *self._arguments)
                 await child.receive()
         except (ChildGone, TimeoutError) as error:
             log.warning("the recogniser's process did not start: %s", error)

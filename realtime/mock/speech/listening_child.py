@@ -1,18 +1,22 @@
 """The process that recognises for one session. It is told ``hear`` (turn, last; sound) and ``forget`` (turn).
 
-It answers ``ready`` once, then ``heard`` (turn, text, last). Sound comes as PCM16, mono, 24 kHz.
+It answers ``ready`` once, then ``heard`` (turn, text, last). Sound comes as PCM16, mono, 24 kHz. An argument
+names the folder with the operator's model; without one it is pocketsphinx that listens.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 
-from realtime.mock.speech.contracts import SAMPLE_RATE
+from realtime.errors import ConfigurationError
+from realtime.mock.speech.contracts import HEARING_RATE, SAMPLE_RATE, Listener
+from realtime.mock.speech.model_folder import recognition_model
 from realtime.mock.speech.pause import Pause
 from realtime.mock.speech.pipe import ChildEnd
-from realtime.mock.speech.sphinx import RATE, Listener
 from transports.audio import Resampler, Samples
 
 _NICENESS = 2
@@ -29,10 +33,10 @@ class Turns:
     it is heard once more from its beginning.
     """
 
-    def __init__(self, end: ChildEnd) -> None:
+    def __init__(self, end: ChildEnd, listener: Listener) -> None:
         self._end = end
-        self._listener = Listener()
-        self._resampler = Resampler(SAMPLE_RATE, RATE)
+        self._listener = listener
+        self._resampler = Resampler(SAMPLE_RATE, HEARING_RATE)
         self._pause = Pause()
         self._sound = bytearray()
         self._early: str | None = None
@@ -73,7 +77,7 @@ class Turns:
             self._turn = None
             self._resampler.flush()
             if self._early is None:
-                self._listener.end()
+                self._listener.drop()
 
     def _listen(self, samples: Samples) -> None:
         pcm = samples.tobytes()
@@ -93,11 +97,25 @@ class Turns:
             self._end.send({"type": "heard", "turn": turn, "text": words, "last": False})
 
 
+def listener(*arguments: str) -> Listener:
+    """Loads the one engine that is wanted; leaves with a line on stderr when it does not take the folder's model."""
+    if not arguments:
+        from realtime.mock.speech.sphinx import PhraseListener
+
+        return PhraseListener()
+    from realtime.mock.speech.sherpa import ModelListener
+
+    try:
+        return ModelListener(recognition_model(Path(arguments[0])))
+    except (ConfigurationError, RuntimeError, ValueError) as error:
+        sys.exit(f"the recogniser's model does not load: {error}")
+
+
 def main() -> None:
     """Until the parent has gone."""
     end = ChildEnd()
     os.nice(_NICENESS)
-    turns = Turns(end)
+    turns = Turns(end, listener(*sys.argv[1:]))
     end.send({"type": "ready"})
     for head, sound in end.messages():
         if head["type"] == "hear":

@@ -13,8 +13,9 @@ from itertools import takewhile
 
 from pocketsphinx import Decoder
 
-RATE = 16_000
-_QUIET = {"samprate": RATE, "loglevel": "FATAL", "logfn": os.devnull}
+from realtime.mock.speech.contracts import HEARING_RATE
+
+_QUIET = {"samprate": HEARING_RATE, "loglevel": "FATAL", "logfn": os.devnull}
 _BOUNDED = {"maxhmmpf": 3000, "maxwpf": 20}
 """How many guesses the open decoder follows at a time: halves its cost for hardly a word more that is wrong."""
 _GUIDED = {"lm": None, "bestpath": False, "fwdflat": False}
@@ -24,8 +25,8 @@ _SURE = 0.33
 """How likely the phrase must sound at least, as pocketsphinx has it; out of the grammar it is mostly below."""
 
 
-class Listener:
-    """Hears one turn after another: ``begin``, ``feed`` and ``words`` at will, then ``end``."""
+class PhraseListener:
+    """A ``Listener`` of US English."""
 
     def __init__(self) -> None:
         self._open = Decoder(**_QUIET, **_BOUNDED)
@@ -41,7 +42,7 @@ class Listener:
         self._guided.start_utt()
 
     def feed(self, pcm: bytes) -> None:
-        """The turn's next sound: PCM16, mono, 16 kHz."""
+        """The turn's next sound: PCM16, mono, at ``HEARING_RATE``."""
         if pcm:
             self._open.process_raw(pcm, False, False)
             self._guided.process_raw(pcm, False, False)
@@ -60,6 +61,11 @@ class Listener:
         self._open.end_utt()
         self._guided.end_utt()
         return self._heard()
+
+    def drop(self) -> None:
+        """The turn was none."""
+        self._open.end_utt()
+        self._guided.end_utt()
 
     def _heard(self) -> str:
         heard, guided = self._open.hyp(), self._guided.hyp()

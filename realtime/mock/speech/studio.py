@@ -7,12 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import assert_never
 
 from realtime.mock.speech.contracts import Forget, Hear, Hush, Order, Report, Speech, Utter, VoiceDetector
-from realtime.mock.speech.decoders import Decoders
+from realtime.mock.speech.decoders import Decoders, prove
 from realtime.mock.speech.energy import EnergyDetector
 from realtime.mock.speech.listening import Deaf, Listening
+from realtime.mock.speech.model_folder import recognition_model
 from realtime.mock.speech.places import Place, Places
 from realtime.mock.speech.silero import SileroDetector, graph
 from realtime.mock.speech.speaking import Saying, Speaker
@@ -23,17 +25,24 @@ NO_RECOGNISER = "No recogniser is installed, so speech has no words: install the
 
 
 class Studio:
-    """What all sessions share. ``sessions`` spoken ones have a place at a time."""
+    """What all sessions share. ``sessions`` spoken ones have a place at a time.
 
-    def __init__(self, sessions: int) -> None:
+    ``folder`` holds the operator's own model for recognition. Raises ``ConfigurationError`` where it cannot be used.
+    """
+
+    def __init__(self, sessions: int, folder: Path | None = None) -> None:
         self._places = Places(sessions)
         self._detects = find_spec("onnxruntime") is not None
-        self._decoders = Decoders(sessions) if find_spec("pocketsphinx") is not None else None
+        self.model = recognition_model(folder) if folder is not None else None
+        """The operator's; None: the demonstration's."""
+        self._decoders = Decoders(sessions, folder) if self.model or find_spec("pocketsphinx") is not None else None
         self._speaker = Speaker()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Load, start and at the end stop everything."""
+        """Load, start and at the end stop everything; raises ``ConfigurationError`` for a model that does not load."""
+        if self.model is not None:
+            await prove(self.model)
         self._detects = self._detects and _loads_graph()
         async with asyncio.TaskGroup() as group:
             if self._decoders is not None:
@@ -50,11 +59,16 @@ class Studio:
     def description(self) -> str:
         """What is used, for the line that ``serve`` prints."""
         detector = "silero" if self._detects else "loudness"
-        recogniser = "pocketsphinx" if self._decoders is not None else "no recogniser, so no words"
         voice = self._speaker.engine or "tones with a transcript"
         missing = self._decoders is None or not self._detects or self._speaker.engine is None
         hint = " (the extra `speech` is not installed, or not whole)" if missing else ""
-        return f"ears: {detector}, {recogniser}; mouth: {voice}{hint}"
+        return f"ears: {detector}, {self._recogniser}; mouth: {voice}{hint}"
+
+    @property
+    def _recogniser(self) -> str:
+        if self.model is not None:
+            return self.model.description
+        return "pocketsphinx" if self._decoders is not None else "no recogniser, so no words"
 
     @contextmanager
     def place(self, thread: str, *, audio: bool) -> Iterator[SessionEngines]:

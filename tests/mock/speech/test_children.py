@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,59 +12,17 @@ import pytest
 
 from realtime.errors import Overloaded
 from realtime.mock.speech.child import Child, ChildGone, start
-from realtime.mock.speech.contracts import BYTES_PER_MS, Hear, Heard, Hush, Report, Spoken, Unheard, Utter
+from realtime.mock.speech.contracts import BYTES_PER_MS, Hear, Heard, Hush, Spoken, Unheard, Utter
 from realtime.mock.speech.decoders import Decoders
 from realtime.mock.speech.listening import Deaf, Listening
 from realtime.mock.speech.places import Place, Places
 from realtime.mock.speech.speaking import Saying, Speaker
 from realtime.mock.speech.studio import NO_RECOGNISER
+from tests.mock.speech.ears import Reports, listening
 from tests.mock.speech.sentences import INSIDE
 from tests.mock.speech.sounds import spoken
 
 PIECE = 200 * BYTES_PER_MS
-
-
-class Reports:
-    """What engines have told."""
-
-    def __init__(self) -> None:
-        self.all: list[Report] = []
-        self._changed = asyncio.Condition()
-
-    async def tell(self, report: Report) -> None:
-        async with self._changed:
-            self.all.append(report)
-            self._changed.notify_all()
-
-    async def until(self, fits: Callable[[Report], bool]) -> Report:
-        async with asyncio.timeout(60), self._changed:
-            await self._changed.wait_for(lambda: any(fits(each) for each in self.all))
-        return next(each for each in self.all if fits(each))
-
-    async def end_of(self, turn: str) -> Report:
-        return await self.until(
-            lambda each: (
-                each.turn == turn and (isinstance(each, Unheard) or each.last)
-                if isinstance(each, (Heard, Unheard))
-                else False
-            )
-        )
-
-
-@asynccontextmanager
-async def listening(*, places: int = 1) -> AsyncIterator[tuple[Listening, Reports, Decoders]]:
-    """A session's recogniser at work."""
-    decoders, reports = Decoders(places), Reports()
-    async with asyncio.TaskGroup() as group:
-        decoders.begin(group)
-        ears = Listening(decoders, Place(Places(places), "thread"), early=True)
-        running = group.create_task(ears.run(reports.tell))
-        try:
-            yield ears, reports, decoders
-        finally:
-            running.cancel()
-            await asyncio.wait((running,))
-            await decoders.close()
 
 
 def pieces(turn: str, text: str) -> list[Hear]:

@@ -8,6 +8,7 @@ import pytest
 from realtime.mock.speech.listening_child import Turns
 from realtime.mock.speech.pause import Pause
 from realtime.mock.speech.pipe import ChildEnd
+from realtime.mock.speech.sphinx import PhraseListener
 from realtime.protocol.json import JsonObject
 from tests.mock.speech.sentences import INSIDE
 from tests.mock.speech.sounds import RATE, Samples, noise, silence, spoken
@@ -53,7 +54,7 @@ class Told(ChildEnd):
 @pytest.mark.needs("flite")
 def test_a_turn_that_goes_on_after_a_pause_is_heard_as_a_whole() -> None:
     told = Told()
-    turns = Turns(told)
+    turns = Turns(told, PhraseListener())
     first, rest = spoken("ask the agent"), spoken("what seventeen times twenty three is")
     sound = np.concatenate((first, silence(200), rest, silence(300)))
     pieces = [sound[start : start + PIECE].astype("<i2").tobytes() for start in range(0, len(sound), PIECE)]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pocketsphinx import FsgModel, Jsgf, LogMath
 
-from realtime.mock.speech.sphinx import RATE, Listener, alike
+from realtime.mock.speech.contracts import HEARING_RATE as RATE
+from realtime.mock.speech.sphinx import PhraseListener, alike
 from tests.mock.speech.sentences import INSIDE, OUTSIDE, VOICES, error_rate, wrong_words
 from tests.mock.speech.sounds import RATE as SOUND_RATE
 from tests.mock.speech.sounds import spoken
@@ -20,8 +21,8 @@ BLOCK = RATE // 10 * 2
 
 
 @pytest.fixture(scope="module")
-def listener() -> Listener:
-    return Listener()
+def listener() -> PhraseListener:
+    return PhraseListener()
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def grammar() -> FsgModel:
         return phrases.build_fsg(phrases.get_rule("demo.utterance"), LogMath(), 1.0)
 
 
-def hear(listener: Listener, text: str, voice: str) -> tuple[str, list[str]]:
+def hear(listener: PhraseListener, text: str, voice: str) -> tuple[str, list[str]]:
     """What is understood of a sentence in the end, and what was certain while it was spoken."""
     resampler, sound = Resampler(SOUND_RATE, RATE), spoken(text, voice)
     pcm = np.concatenate((resampler.push(sound), resampler.flush())).astype("<i2").tobytes()
@@ -44,7 +45,7 @@ def hear(listener: Listener, text: str, voice: str) -> tuple[str, list[str]]:
     return listener.end(), certain
 
 
-def rate(listener: Listener, sentences: Sequence[str], voices: Sequence[str]) -> float:
+def rate(listener: PhraseListener, sentences: Sequence[str], voices: Sequence[str]) -> float:
     return error_rate([(text, hear(listener, text, voice)[0]) for text, voice in product(sentences, voices)])
 
 
@@ -78,14 +79,14 @@ def test_the_grammar_knows_what_the_assistant_understands(grammar: FsgModel, phr
 
 
 @pytest.mark.needs("flite")
-def test_a_few_sentences_are_understood(listener: Listener) -> None:
+def test_a_few_sentences_are_understood(listener: PhraseListener) -> None:
     assert rate(listener, INSIDE, ("slt",)) <= 0.05
     assert rate(listener, OUTSIDE[3:5], ("slt",)) <= 0.20
 
 
 @pytest.mark.long
 @pytest.mark.needs("flite")
-def test_ten_sentences_in_two_voices(listener: Listener, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_sentences_in_two_voices(listener: PhraseListener, capsys: pytest.CaptureFixture[str]) -> None:
     outside, inside = rate(listener, OUTSIDE, VOICES), rate(listener, INSIDE, VOICES)
     with capsys.disabled():
         print(f"\nword error rate: {outside:.1%} outside the grammar, {inside:.1%} inside")
@@ -94,14 +95,14 @@ def test_ten_sentences_in_two_voices(listener: Listener, capsys: pytest.CaptureF
 
 
 @pytest.mark.needs("flite")
-def test_words_that_are_certain_only_grow(listener: Listener) -> None:
+def test_words_that_are_certain_only_grow(listener: PhraseListener) -> None:
     heard, certain = hear(listener, OUTSIDE[1], "slt")
     assert certain[-1], "something is told before the end"
     assert all(later.startswith(earlier) for earlier, later in pairwise(certain))
     assert wrong_words(OUTSIDE[1], heard) <= 2
 
 
-def test_silence_holds_no_words(listener: Listener) -> None:
+def test_silence_holds_no_words(listener: PhraseListener) -> None:
     listener.begin()
     listener.feed(bytes(RATE * 2))
     assert listener.end() == ""
