@@ -55,6 +55,7 @@ _AGAIN: Final = re.compile(
     rf"^(?:restart|reset|start over|start again)\b(?: (?:it|.*{_TIMER}\b.*))?$|^start .*{_TIMER} (?:again|over)$"
 )
 _PAUSE: Final = re.compile(rf"^(?:pause|hold|freeze)\b(?: (?:it|.*{_TIMER}))?$")
+_BARE: Final = re.compile(r"(?:no |please |and )*(?:make|set|change) (?:it|that)(?: to)? (\d{1,5})")
 _WHEN: Final = rf"(?:in {DURATION}|at [\d:. ]+(?:[ap]\.?m\.?)?)"
 _LABEL: Final = re.compile(rf"\bremind me (?:{_WHEN} )?(?:to|that|about|of) (.+?)(?: {_WHEN})?$")
 _NAMED: Final = (
@@ -110,6 +111,11 @@ class Timer:
     def due(self) -> float:
         """When it ends."""
         return self.begun + self.seconds
+
+    @property
+    def unit(self) -> int:
+        """Seconds of the unit it is spoken of in, for a number without one."""
+        return next(unit for unit in (3600, 60, 1) if self.seconds % unit == 0)
 
     @property
     def title(self) -> str:
@@ -209,6 +215,9 @@ class Timers:
     def _changed(self, wish: str, times: Sequence[Span], now: float) -> str | None:
         if not self._timers:
             return _NONE if _CHANGE_ALONE.match(wish) else None
+        if not times and (bare_number := _BARE.fullmatch(wish)):
+            newest = self._timers[-1]
+            return self._change(newest, int(bare_number[1]) * newest.unit, now)
         if not times:
             vague = re.fullmatch(r"(?:make it |a (?:bit|little) )*(longer|shorter)", wish)
             return f"By how much shall I make the timer {vague[1]}?" if vague else None

@@ -37,6 +37,7 @@ async def talked(request: str, *lines: tuple[str, str]) -> None:
         ("take off ten seconds", "Your timer is now 50 seconds, 50 seconds left."),
         ("twenty seconds", "Your timer is now 20 seconds, 20 seconds left."),
         ("make it twenty seconds", "Your timer is now 20 seconds, 20 seconds left."),
+        ("make it three", "Your timer is now 3 minutes, 3 minutes left."),
         ("no, twenty seconds", "Your timer is now 20 seconds, 20 seconds left."),
         ("I meant twenty seconds", "Your timer is now 20 seconds, 20 seconds left."),
         ("change the timer to two minutes", "Your timer is now 2 minutes, 2 minutes left."),
