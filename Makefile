@@ -19,7 +19,7 @@ serve: setup
 
 test: setup
 	tests/packages.sh
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist loadfile
 
 test-all: setup
 	tests/packages.sh node:nodejs npm:npm unshare:util-linux ip:iproute2 chromium:chromium

@@ -217,8 +217,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if factory is not None and factory._basetemp is not None:
         canary.look_at_files(factory.getbasetemp())
     canary.look_at_processes()
+    output: dict[str, Any] | None = getattr(config, "workeroutput", None)
+    if output is not None:  # of a worker, which hands over what it saw
+        output["canary"] = dict(canary.sightings)
     if canary.sightings and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The main process takes what a worker saw; a worker that died may have seen anything, and fails the run itself."""
+    node.config.stash[_CANARY].sightings.update(getattr(node, "workeroutput", {}).get("canary", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -51,6 +51,21 @@ def not_run(item: pytest.Item, needed: str) -> NoReturn:
         pytest.fail(f"needs {needed}", pytrace=False)
     item.config.stash[_NOT_RUN][item.nodeid.split("::")[0], needed] += 1
     pytest.skip(f"NOT RUN: needs {needed}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands over what it did not run."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["not_run"] = [[*what, count] for what, count in session.config.stash[_NOT_RUN].items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The main process takes it."""
+    for group, names, count in getattr(node, "workeroutput", {}).get("not_run", ()):
+        node.config.stash[_NOT_RUN][group, names] += count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
