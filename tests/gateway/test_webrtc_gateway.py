@@ -314,10 +314,10 @@ async def test_calls_leave_nothing_behind(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
         for number in range(2):
             await talk(scene, number)
-        before = Footprint.taken()
+        before = await Footprint.between_calls()
         for number in range(2, 8):
             await talk(scene, number)
-        assert await Footprint.settled(before) == before
+        assert await before.growth() == {}
 
 
 @pytest.mark.long
