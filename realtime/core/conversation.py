@@ -280,6 +280,7 @@ class Conversation:
                 self._answer.begin(item.id, event.previous_item_id)
             elif event.previous_item_id is not None:
                 call.items.note(item.id, previous_item_id=event.previous_item_id)
+            self._hearing.typed(item)
 
     def _session_shown(self, event: ev.SessionShown) -> None:
         if event.type == "session.updated":

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from realtime.core.answer import Answer
 from realtime.core.call import Call
-from realtime.protocol.appserver import Item, Shed
+from realtime.protocol import realtime as ev
+from realtime.protocol.appserver import Item, Shed, TextRole
 from realtime.protocol.ids import ItemId
 from realtime.protocol.realtime import (
     AudioCleared,
@@ -134,6 +135,19 @@ class Hearing:
         elif item.role == "user" and item.text():
             kind = InputTranscriptDone.types[0]
             self.transcript_done(InputTranscriptDone(type=kind, item_id=item.id, transcript=item.text()))
+
+    def typed(self, item: ev.Item) -> None:
+        """What a page wrote on its own data channel, to an upstream that answered its call: this alone tells of it."""
+        call = self._call
+        if call.config.call is None or item.id is None or item.role not in ("user", "system"):
+            return
+        is_ours = item.id.startswith(f"{call.config.item_prefix}_") or item.id in call.history
+        text = item.text() if any(part.get("type") == "input_text" for part in item.content or []) else ""
+        if is_ours or not text or call.items.get(item.id) is not None:
+            return
+        role: TextRole = "user" if item.role == "user" else "developer"
+        call.record(call.items.add(Item(item.id, "userMessage", text, role=role, created_at=call.wall_ms())))
+        call.transcript.done(item.id, role, text)
 
     def cut_off(self) -> None:
         """The connection is gone: what was being said or transcribed will not be told any more."""

@@ -260,6 +260,32 @@ def test_the_upstream_cuts_its_own_answer_and_says_where() -> None:
     assert (body["status"], body["heardMs"]) == ("interrupted", 40)
 
 
+def test_what_a_page_writes_on_its_own_data_channel_stands_in_the_thread_once() -> None:
+    driver = made()
+    driver.apply(act.AppendText("by the gateway"))
+    (ours,) = (event["item"] for event in driver.sent if "item" in event)
+
+    def item(item_id: str, role: str, kind: str, **part: Any) -> dict[str, Any]:
+        return {"id": item_id, "type": "message", "role": role, "content": [{"type": kind, **part}]}
+
+    pages = item("page_1", "user", "input_text", text="by the page")
+    for shown in (
+        ours,
+        pages,
+        pages,
+        item("page_2", "system", "input_text", text="be brief"),
+        item("spoken_1", "user", "input_audio", transcript=None),
+    ):
+        driver.receive("conversation.item.added", item=shown)
+        driver.receive("conversation.item.done", item={**shown, "status": "completed"})
+    told = [(body["text"], body["role"], body["status"]) for _, body in driver.records() if body["type"] != "session"]
+    assert told == [
+        ("by the gateway", "user", "completed"),
+        ("by the page", "user", "completed"),
+        ("be brief", "developer", "completed"),
+    ]
+
+
 def test_a_client_that_wants_silence_has_the_upstream_drop_what_it_plays() -> None:
     driver = made()
     driver.receive("response.created", response={"id": "resp_1"})
