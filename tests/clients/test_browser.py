@@ -1,4 +1,4 @@
-"""Chromium calls the mock: by the guide's recipe, and with ``@openai/agents-realtime``, both unmodified."""
+"""Chromium calls the mock and the gateway: by the guide's recipe, and with ``@openai/agents-realtime``, unmodified."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.needs import not_run
 pytestmark = [pytest.mark.long, pytest.mark.needs("unshare", "ip", "chromium")]
 ALONE = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
 LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+SAID = (HEARD, "how are you", 'please call get_weather with {"city": "Oslo"}', "please count to twenty slowly")
 
 Play = Callable[[str], Awaitable[Any]]
 
@@ -68,6 +69,34 @@ async def test_the_agents_sdk(play: Play, request: pytest.FixtureRequest) -> Non
         ("assistant", "how are you"),
     ]
     assert seen["history"][-1]["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("answered_by", ["gateway", "upstream", "embedded"])
+async def test_the_agents_sdk_before_a_gateway(
+    tmp_path: Path, request: pytest.FixtureRequest, answered_by: str
+) -> None:
+    if not SDK.exists():
+        not_run(request.node, "node_modules (tests/clients/install.sh)")
+    script = [sys.executable, "-m", "tests.clients.browser_gateway", str(tmp_path), answered_by]
+    seen = await run([*ALONE, *LOOPBACK, *script])
+    assert "problem" not in seen, seen["problem"]
+    assert seen["errors"] == []
+    assert seen["callId"].startswith("rtc_")
+    assert seen["results"] == [["get_weather", "sunny in Oslo"]]
+    assert [event["response"]["status"] for event in of(seen, "response.done")] == ["completed"] * 4 + ["cancelled"]
+    assert seen["refused"] == [401, "invalid_api_key"], "the secret is spent"
+    *told, (_, _, cut) = seen["said"]
+    lines = [(item["role"], _words(item["content"])) for item in seen["history"] if item["type"] == "message"]
+    assert lines[:-1] == [(role, text) for role, text, _ in told]
+    assert seen["history"][-1]["status"] == "incomplete"
+    assert ["assistant", "sunny in Oslo", "completed"] in told
+    assert tuple(text for role, text, _ in told if role == "user") == SAID
+    assert {status for _, _, status in told} == {"completed"}
+    assert cut == "interrupted"
+    if answered_by == "embedded":
+        return
+    assert judge(tmp_path / "frames.jsonl") > 0
+    assert [text for role, text, _ in told if role == "assistant"] == [HEARD, "how are you", "sunny in Oslo"]
 
 
 def _words(content: list[Any]) -> str:
