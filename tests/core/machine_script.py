@@ -34,8 +34,16 @@ LOUD = (b"\xa0\x0f\x60\xf0" * 24 * 50)[: BYTES_PER_MS * 100]
 """100 ms that voice detection takes for speech."""
 
 
+PATIENCE = 12
+"""Answers after which the script breaks its rounds once."""
+
+
 class Moods:
-    """A script that goes through its moods, round and round; ``calm`` it only says something."""
+    """A script that goes through its moods, round and round; ``calm`` it only says something.
+
+    It says something now and then in any case: one that did nothing but call would go on for ever by itself, as
+    long as time passes.
+    """
 
     def __init__(self, moods: Sequence[str]) -> None:
         self._moods = moods
@@ -52,7 +60,7 @@ class Moods:
         mood, self.next = self.next, None
         if mood is None:
             self._told += 1
-            mood = self._moods[self._told % len(self._moods)]
+            mood = self._moods[self._told % len(self._moods)] if self._told % PATIENCE else "say"
         return MOODS[mood]
 
 
