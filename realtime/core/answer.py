@@ -33,6 +33,9 @@ from realtime.protocol.realtime import (
 
 Outcome = Literal["completed", "interrupted", "failed"]
 
+ENDING_S = 0.1
+"""The end of a response comes at once after its last words; where it does not, a function call is being written."""
+
 
 class Answer:
     """The voice's side of the call."""
@@ -42,6 +45,7 @@ class Answer:
         self._cuts: dict[ItemId, Cut] = {}
         self._silenced: ResponseId | None = None
         self._finished_items = 0
+        self._paused_at: float | None = None
         self._open_calls: set[ItemId] = set()
         self._cut_number = 0
         self._out_of_band: ResponseId | None = None
@@ -54,6 +58,7 @@ class Answer:
             self._out_of_band = event.response.id
             return
         self._finished_items = 0
+        self._paused_at = None
         self._open_calls.clear()
         ours = self._call.is_ours(event.response.metadata)
         self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
@@ -115,6 +120,7 @@ class Answer:
         if item_id is not None:
             self._open_calls.discard(item_id)
         self._finished_items += 1
+        self._paused_at = None
 
     def text_delta(self, event: OutputTextDelta) -> None:
         """Some words of the answer."""
@@ -180,6 +186,7 @@ class Answer:
         text = text or call.transcript.text(item_id)
         call.transcript.done(item_id, "assistant", text)
         self._finished_items += outcome == "completed"
+        self._paused_at = call.now
         cut = self._cuts.get(item_id)
         audio_ms = call.playback.audio_ms(item_id)
         if cut is not None:
@@ -237,7 +244,8 @@ class Answer:
     def cut_off(self) -> bool:
         """The connection is gone. True when an answer was cut short, or did not begin, that ought to be given again."""
         call = self._call
-        cut_short = bool(self._open_calls)
+        silenced = self._silenced is not None and self._silenced == call.responses.active
+        cut_short = bool(self._open_calls) or self._has_paused()
         self._open_calls.clear()
         for item in call.items.open_items():
             if item.type == "assistantMessage":
@@ -246,7 +254,12 @@ class Answer:
         call.playback.retire()
         self._silenced = None
         # Nothing to answer: what voice detection had begun to answer was lost before its words came.
-        return cut_short or (self._finished_items == 0 and call.history.unanswered)
+        return not silenced and (cut_short or (self._finished_items == 0 and call.history.unanswered))
+
+    def _has_paused(self) -> bool:
+        """True when the active response had said a sentence to its end, and went on."""
+        call = self._call
+        return self._paused_at is not None and call.responses.running and call.now - self._paused_at > ENDING_S
 
     def _apply(self, cut: Cut) -> None:
         call = self._call

@@ -7,6 +7,8 @@ from typing import Any
 from realtime.core import actions as act
 from tests.core.driver import Driver
 
+MESSAGE = {"id": "a1", "type": "message", "role": "assistant"}
+
 
 def _answering(**begun: Any) -> Driver:
     driver = Driver()
@@ -41,11 +43,43 @@ def test_silence_that_was_chosen_stays_silence() -> None:
 
 
 def test_a_call_that_was_cut_short_behind_a_finished_message_is_asked_for_again() -> None:
-    message = {"id": "a1", "type": "message", "role": "assistant"}
-    driver = _answering(**message)
-    driver.receive("conversation.item.done", item={**message, "status": "completed"})
+    driver = _answering(**MESSAGE)
+    _said_in_full(driver)
     driver.receive("conversation.item.added", item={"id": "c1", "type": "function_call", "name": "background_agent"})
     assert _creates_after_the_loss(driver) == 1
+
+
+def _said_in_full(driver: Driver) -> None:
+    driver.receive("conversation.item.done", item={**MESSAGE, "status": "completed"})
+
+
+def test_an_answer_whose_end_was_lost_with_the_connection_is_not_given_again() -> None:
+    driver = _answering(**MESSAGE)
+    _said_in_full(driver)
+    assert _creates_after_the_loss(driver) == 0
+
+
+def test_a_response_that_went_on_after_a_sentence_is_asked_for_again() -> None:
+    driver = _answering(**MESSAGE)
+    _said_in_full(driver)
+    driver.tick(after=0.5)  # "one moment": a function call is being written
+    assert _creates_after_the_loss(driver) == 1
+
+
+def test_an_answer_that_was_given_long_ago_is_not_given_again() -> None:
+    driver = _answering(**MESSAGE)
+    _said_in_full(driver)
+    driver.receive("response.done", response={"id": "r1", "status": "completed"})
+    driver.tick(after=0.5)
+    assert _creates_after_the_loss(driver) == 0
+
+
+def test_an_answer_that_the_person_has_cut_short_is_not_given_again() -> None:
+    driver = _answering(**MESSAGE)
+    driver.receive("response.output_audio.delta", item_id="a1", response_id="r1", delta="AAAA" * 1200)
+    driver.tick(after=0.1)
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert _creates_after_the_loss(driver) == 0
 
 
 def test_nothing_is_asked_for_when_the_words_to_answer_were_lost_too() -> None:

@@ -1,8 +1,9 @@
 """The upstream is lost at any point of a talk: the talk goes on, and the thread tells the same.
 
 The same but for what was being said: an answer that was cut off stands in the thread as interrupted, with a part of
-its words, and is given again behind it; a sentence that was cut off stands there as interrupted or failed, and is
-said again by the person. Nothing else may differ, neither order nor words.
+its words, and is given again behind it, or goes on with the function call that was to follow those words; a sentence
+that was cut off stands there as interrupted or failed, and is said again by the person. Nothing else may differ,
+neither order nor words.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ POINTS = [
     *_frames("server", "response.created", 1, 3),
     *_frames("server", "response.output_item.added", 1, 2),
     *_frames("server", "response.output_audio_transcript.delta", 30),
-    *_frames("server", "response.output_audio.delta", 1, 4, 20, 160),
+    *_frames("server", "response.output_audio.delta", 1, 4, 20, 44, 160),
     *_frames("server", "response.output_audio.done", 1),
     *_frames("server", "conversation.item.done", 2, 4),
     *_frames("server", "response.done", 1, 2, 3, 4, 5, 6),
@@ -223,12 +224,26 @@ def _in_the_thread(uncut: list[Item], items: list[Item], drops: int) -> list[str
     cut_off = [item for item in items if item["type"] == "userMessage" and item["status"] != "completed"]
     cut_off += [item for item in items if item["type"] == "assistantMessage" and item["status"] == "interrupted"]
     found = [f"{item['status']}: {item['text']!r}" for item in cut_off] if len(cut_off) > drops else []
-    kept = [item for item in items if item not in cut_off]
+    kept = [item for item in items if item not in cut_off or _goes_on(item, items)]
     repeated = {items[index + 1]["id"] for index in range(len(items) - 1) if items[index] in cut_off}
     for index, (wanted, item) in enumerate(itertools.zip_longest(uncut, kept)):
-        if _shown(item) != _shown(wanted) and not _is_repetition(item, wanted, repeated):
+        if _shown(item) != _shown(wanted) and not (
+            _is_repetition(item, wanted, repeated) or (item in cut_off and _is_beginning(item, wanted))
+        ):
             found.append(f"at {index}: {_shown(item)} instead of {_shown(wanted)}")
     return found
+
+
+def _goes_on(item: Item, items: list[Item]) -> bool:
+    """An answer that was cut off between its words and its function call: the call alone is made up for."""
+    behind = items[items.index(item) + 1 :]
+    return bool(item["text"]) and item["type"] == "assistantMessage" and bool(behind) and behind[0]["type"] == "handoff"
+
+
+def _is_beginning(item: Item | None, wanted: Item | None) -> bool:
+    if item is None or wanted is None or item["type"] != wanted["type"]:
+        return False
+    return bool(wanted["text"].startswith(item["text"]))
 
 
 def _is_repetition(item: Item | None, wanted: Item | None, repeated: set[str]) -> bool:
