@@ -32,7 +32,7 @@ from realtime.session.peer_audio import PeerAudio
 from realtime.session.upstream import ControlPath, UpstreamConnection
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
-from realtime.turns import Turns
+from realtime.turns.turns import Turns
 
 log = logging.getLogger(__name__)
 

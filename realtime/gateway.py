@@ -38,7 +38,8 @@ from realtime.telemetry import Telemetry
 from realtime.threads.digest import digest, title
 from realtime.threads.recovery import recover
 from realtime.threads.sql import SqlThreadStore
-from realtime.turns import TurnRequest, Turns
+from realtime.turns.request import TurnRequest
+from realtime.turns.turns import Turns
 from transports.link import MessageLink
 from transports.peer import PeerSettings
 from transports.webrtc import AiortcPeer

@@ -22,12 +22,13 @@ PACKAGES = ("realtime", "transports", "prompts")
 FLOOR_0 = frozenset({"protocol", "errors", "settings", "queues", "telemetry", "prompts"})
 BELOW_GATEWAY = FLOOR_0 | {"core", "transports", "threads", "agents", "lanes", "turns", "session"}
 GATEWAY_PARTS = frozenset({"library", "open_threads", "live_call", "calls", "offers", "desk"})
-BELOW_CLI = BELOW_GATEWAY | GATEWAY_PARTS | {"gateway", "mock", "server"}
+BELOW_CLI = BELOW_GATEWAY | GATEWAY_PARTS | {"configuration", "gateway", "mock", "server"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "prompts": frozenset(),
     "errors": frozenset(),
     "protocol": frozenset({"errors"}),
     "settings": frozenset({"errors"}),
+    "configuration": frozenset({"errors", "settings"}),
     "queues": frozenset({"errors"}),
     "telemetry": frozenset({"errors"}),
     "core": frozenset({"protocol", "errors"}),
@@ -100,12 +101,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "uvloop": ("realtime/cli.py", "realtime/commands/"),
     "uuid6": ("realtime/protocol/ids.py",),
     "pydantic": ("realtime/",),
-    "pydantic_core": ("realtime/server/validation.py", "realtime/settings.py"),
-    "pydantic_settings": ("realtime/settings.py",),
+    "pydantic_core": ("realtime/server/validation.py", "realtime/configuration.py"),
+    "pydantic_settings": ("realtime/settings.py", "realtime/configuration.py"),
     "pytest": ("realtime/mock/pytest_plugin.py",),
     "argparse": ("realtime/cli.py", "realtime/commands/"),
 }
-ENVIRONMENT = "realtime/settings.py"
+ENVIRONMENT = "realtime/configuration.py"
 CORE_NEVER = frozenset({"asyncio", "time", "datetime", "logging", "random", "secrets", "os", "threading", "socket"})
 NO_LOCKS = frozenset({"core", "session", "turns", "lanes", "gateway", "server"})
 
@@ -114,7 +115,7 @@ MAY_CATCH_ALL: frozenset[tuple[str, str]] = frozenset(
     {
         ("realtime/calls.py", "Calls._run"),
         ("realtime/open_threads.py", "OpenThreads._write"),
-        ("realtime/turns.py", "Turns._outcome"),
+        ("realtime/turns/turns.py", "Turns._outcome"),
         ("realtime/server/calls.py", "Calls._perform"),
         ("realtime/server/calls.py", "Calls._follow"),
         ("realtime/server/guard.py", "Guard.middleware"),
@@ -419,7 +420,7 @@ BROKEN = [
 SOUND = [
     (import_table, "realtime/session/x.py", "from realtime.core.actions import Send\nimport transports.link"),
     (outside_placement, "realtime/server/sub/x.py", "from aiohttp import web"),
-    (environment, "realtime/settings.py", "import os\nos.environ['A']"),
+    (environment, "realtime/configuration.py", "import os\nos.environ['A']"),
     (sizes, "realtime/x.py", "def f():\n" + "    pass\n" * 39),
     (sizes, "realtime/x.py", "class A:\n    def f(self, a, b, c, *, d, e, f): ..."),
     (loose_tasks, "realtime/x.py", "self._group.create_task(f())\ngroup.create_task(f())\ntasks.create_task(f())"),

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from realtime.settings import Settings, load
+from realtime.configuration import load
+from realtime.settings import Settings
 
 
 def add_settings_flags(parser: argparse.ArgumentParser) -> None:

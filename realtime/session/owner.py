@@ -28,7 +28,8 @@ from realtime.session.upstream import ControlPath
 from realtime.session.wires import Wires
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
-from realtime.turns import Started, TurnRequest, Turns
+from realtime.turns.request import Started, TurnRequest
+from realtime.turns.turns import Turns
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from realtime.configuration import load
 from realtime.mock.faults import Faults
 from realtime.protocol.appserver import InitializeParams
 from realtime.protocol.jsonrpc import parse
 from realtime.server.methods import METHODS
 from realtime.server.validation import parse_params
-from realtime.settings import load
 from tests.documents.place import Place
 
 

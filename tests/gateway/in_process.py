@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from realtime.configuration import load
 from realtime.gateway import Gateway
 from realtime.server.app import serving
-from realtime.settings import load
 
 
 @asynccontextmanager

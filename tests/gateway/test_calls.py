@@ -13,11 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from realtime.configuration import load
 from realtime.gateway import Gateway
 from realtime.lanes import Outgoing
 from realtime.mock.server import MockServer
 from realtime.server.app import serving
-from realtime.settings import load
 from tests.gateway.in_process import opened
 from tests.gateway.records import fetch, read
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected

@@ -14,13 +14,13 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 
+from realtime.configuration import load
 from realtime.gateway import Gateway
 from realtime.mock.server import MockServer
 from realtime.protocol.appserver import Record
 from realtime.protocol.ids import ThreadId
 from realtime.protocol.json import JsonObject
 from realtime.server.app import serving
-from realtime.settings import load
 from tests.mock import sdk_types
 from tests.mock.order import OrderChecker
 

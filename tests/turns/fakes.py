@@ -11,7 +11,8 @@ from realtime.errors import GatewayError, Overloaded, StoreError
 from realtime.protocol.appserver import Draft, Notification, Record, Shed, Thread, Turn
 from realtime.protocol.ids import CallId, ItemId, Seq, TurnId, new_thread_id
 from realtime.settings import AgentSettings, LimitsSettings
-from realtime.turns import TurnRequest, Turns
+from realtime.turns.request import TurnRequest
+from realtime.turns.turns import Turns
 
 Work = Callable[[AgentTask], AsyncGenerator[AgentUpdate, None]]
 

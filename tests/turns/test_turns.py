@@ -11,7 +11,8 @@ from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, Output, 
 from realtime.agents.exchange import TURN_METADATA
 from realtime.errors import AgentError, Draining, Overloaded, TurnNotFound
 from realtime.settings import AgentSettings, LimitsSettings
-from realtime.turns import Joined, Started, Turns
+from realtime.turns.request import Joined, Started
+from realtime.turns.turns import Turns
 from tests.turns.fakes import FakeAgent, FakeLane, Listener, handoff, running, typed
 
 

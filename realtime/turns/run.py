@@ -1,4 +1,4 @@
-"""A running agent: turns of threads, one at a time per thread; start, steer, interrupt.
+"""One turn while it runs.
 
 A turn begins with ``turn/started`` and ends once, with ``turn/completed``. A hand-off that begins or
 joins a turn is an item of the thread: it is opened before the turn it begins and completed before the
@@ -10,209 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from dataclasses import replace
 
 from prompts.delegation import request_of
 from realtime.agents import exchange
-from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Memory, Output
+from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Output
 from realtime.agents.steering import Ear
-from realtime.errors import Draining, GatewayError, TurnNotFound
+from realtime.errors import GatewayError
 from realtime.protocol import appserver as app
-from realtime.protocol.ids import CallId, ItemId, ThreadId, TurnId, new_turn_id
+from realtime.protocol.ids import ItemId, new_turn_id
 from realtime.protocol.json import JsonObject
-from realtime.settings import AgentSettings, LimitsSettings
-from realtime.telemetry import Telemetry
+from realtime.settings import LimitsSettings
+from realtime.turns.request import Commit, HandoffState, Joined, TurnLane, TurnListener, TurnRequest
 
 log = logging.getLogger(__name__)
 
-Commit = Awaitable[list[app.Record]]
-HandoffState = Literal["started", "steered", "progress", "finished", "failed", "cancelled"]
 
-
-@dataclass(frozen=True, slots=True)
-class TurnRequest:
-    """What an agent is asked to do.
-
-    ``prompt`` is what it is told, ``request`` the bare wish inside it. A hand-off has the ``call_id``
-    of its function call, and that call's ``item_id`` where it has one. ``live`` says that a call runs
-    on the thread (a hand-off's always does).
-    """
-
-    prompt: str
-    request: str
-    source: Literal["typed", "handoff"]
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    call_id: CallId | None = None
-    item_id: ItemId | None = None
-    live: bool = False
-
-
-class TurnListener(Protocol):
-    """A live session that began or joined a turn; its coroutines may wait for room in its inbox."""
-
-    async def said(self, turn_id: TurnId, text: str, *, final: bool) -> None:
-        """The agent finished a message: of its result (``final``), or a remark on the way."""
-        ...
-
-    async def ended(self, turn_id: TurnId, turn: app.Turn) -> None:
-        """The turn is over: ``status``, ``output`` and ``error`` tell how."""
-        ...
-
-
-class TurnLane(Memory, Protocol):
-    """What a turn asks of its thread's lane: see ``realtime.lanes.ThreadLane``."""
-
-    @property
-    def thread(self) -> app.Thread: ...
-    def record(self, *drafts: app.Draft) -> Commit: ...
-    def live(self, notification: app.Notification) -> None: ...
-    async def latest(self, *, methods: Sequence[str], limit: int) -> list[app.Record]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A turn was begun; ``committed`` is done when its start is stored."""
-
-    turn: app.Turn
-    committed: Commit
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The running turn was steered; ``committed`` is done when what steers it is stored."""
-
-    turn: app.Turn
-    committed: Commit
-
-
-class Turns:
-    """Runs the agent. All methods belong to one loop; ``run`` owns every task."""
-
-    def __init__(
-        self,
-        agent: BackgroundAgent,
-        settings: AgentSettings,
-        limits: LimitsSettings,
-        *,
-        telemetry: Telemetry | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._agent = agent
-        self._telemetry = telemetry or Telemetry()
-        self._timeout_s = settings.timeout_s
-        self._limits = limits
-        self._clock = clock
-        self._running: dict[ThreadId, _Run] = {}
-        self._group: asyncio.TaskGroup | None = None
-        self._closing = asyncio.Event()
-        self._closed = asyncio.Event()
-
-    async def run(self) -> None:
-        """Own the turns until ``close``; cancelled, it ends them as interrupted. Once in a lifetime."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                try:
-                    await self._closing.wait()
-                finally:
-                    self._group = None
-                for run in tuple(self._running.values()):
-                    run.interrupt()
-        finally:
-            self._closed.set()
-
-    async def close(self) -> None:
-        """Interrupt all turns and wait until they have ended; later starts raise ``Draining``."""
-        self._closing.set()
-        if self._group is not None or self._running:
-            await self._closed.wait()
-
-    def start_or_join(
-        self, lane: TurnLane, request: TurnRequest, listener: TurnListener | None = None
-    ) -> Started | Joined:
-        """Begin a turn, or steer the one that runs on the thread.
-
-        Raises ``Overloaded`` when the thread's lane or the agent's ear is full, and ``Draining`` when no
-        turns are run any more; then nothing has happened. An agent that cannot work fails the turn.
-        """
-        run = self._running.get(lane.thread.id)
-        if run is not None:
-            return run.join(request, listener)
-        if self._group is None or self._closing.is_set():
-            raise Draining("no turns are started any more")
-        run = _Run(lane, request, self._limits, self._clock)
-        committed = run.begin(listener)
-        self._running[lane.thread.id] = run
-        self._group.create_task(self._run_turn(run), name=f"turn {run.turn.id}")
-        return Started(run.turn, committed)
-
-    def steer(self, thread_id: ThreadId, text: str) -> Joined:
-        """Steer the running turn with typed text; raises ``TurnNotFound``, ``Overloaded``."""
-        return self._run_of(thread_id).join(TurnRequest(prompt=text, request=text, source="typed"), None)
-
-    def interrupt(self, thread_id: ThreadId) -> None:
-        """Stop the running turn; raises ``TurnNotFound``. It ends as interrupted a moment later."""
-        self._run_of(thread_id).interrupt()
-
-    def running(self, thread_id: ThreadId) -> app.Turn | None:
-        """The turn that runs on the thread."""
-        run = self._running.get(thread_id)
-        return run.turn if run else None
-
-    async def end(self, thread_id: ThreadId) -> None:
-        """Stop what runs on the thread, if anything, and wait until it has ended."""
-        run = self._running.get(thread_id)
-        if run is not None:
-            run.interrupt()
-            await run.settled.wait()
-
-    def detach(self, thread_id: ThreadId, listener: TurnListener) -> None:
-        """The session is over and hears no more; the turn goes on."""
-        run = self._running.get(thread_id)
-        if run is not None:
-            run.detach(listener)
-
-    def _run_of(self, thread_id: ThreadId) -> _Run:
-        run = self._running.get(thread_id)
-        if run is None:
-            raise TurnNotFound("no turn runs on this thread")
-        return run
-
-    async def _run_turn(self, run: _Run) -> None:
-        status: app.TurnStatus = "interrupted"
-        error: str | None = None
-        try:
-            status, error = await self._outcome(run)
-        finally:  # also when cancelled: then as interrupted
-            del self._running[run.lane.thread.id]
-            self._telemetry.turn_ended(status, run.settle(status, error))
-        await run.farewell()
-
-    async def _outcome(self, run: _Run) -> tuple[app.TurnStatus, str | None]:
-        """How the agent's work ended. The one place that catches whatever a foreign agent may raise."""
-        scope = asyncio.timeout(None)
-        outcome: tuple[app.TurnStatus, str | None] = ("completed", None)
-        try:
-            async with scope:
-                run.limit(scope, self._timeout_s)
-                await run.work(self._agent)
-        except GatewayError as error:
-            outcome = ("failed", error.message)
-        except Exception:
-            if not scope.expired():
-                log.exception("turn %s: the agent failed", run.turn.id)
-            outcome = ("failed", "the agent failed unexpectedly")
-        if scope.expired():
-            outcome = ("failed", f"no end within {self._timeout_s:g} s")
-        return ("interrupted", None) if run.interrupted else outcome
-
-
-class _Run:
+class Run:
     """One turn while it runs."""
 
     def __init__(

@@ -1,0 +1,1 @@
+"""Turns of threads: agents at work, one at a time a thread."""
