@@ -18,9 +18,10 @@ from typing import Any, assert_never
 from realtime.core import actions as act
 from realtime.core.actions import Action, Close, CloseReason, Command, Loss, Send
 from realtime.core.answer import Answer
+from realtime.core.arrivals import Arrivals
 from realtime.core.call import Call, State
 from realtime.core.config import SessionConfig
-from realtime.core.delegation import OWN_TOOLS, Delegation, calls_of
+from realtime.core.delegation import Delegation
 from realtime.core.doubles import Doubles
 from realtime.core.face.face import Face
 from realtime.core.faults import Verdict, judge
@@ -63,12 +64,13 @@ class Conversation:
         self._doubles = Doubles()
         self._face = Face(self._call, self._answer, config.face) if config.face is not None else None
         self._call.face = self._face
+        arrivals = Arrivals(self._call, self._answer, self._hearing, self._delegation, self._face)
         self._shown: tuple[bool, bool, int, bool] = (False, False, 0, False)
         self._handlers: dict[type[ev.ServerEvent], Callable[[Any], None]] = {
             ev.SessionShown: self._session_shown,
-            ev.ItemAdded: self._item_added,
-            ev.ItemDone: self._item_done,
-            ev.OutputItem: self._output_item,
+            ev.ItemAdded: arrivals.added,
+            ev.ItemDone: arrivals.done,
+            ev.OutputItem: arrivals.output,
             ev.ItemTruncated: self._answer.truncated,
             ev.ItemRetrieved: self._hearing.retrieved,
             ev.InputTranscriptDelta: self._hearing.transcript_delta,
@@ -79,7 +81,7 @@ class Conversation:
             ev.AudioCommitted: self._hearing.committed,
             ev.AudioCleared: self._hearing.cleared,
             ev.ResponseCreated: self._answer.created,
-            ev.ResponseDone: self._response_done,
+            ev.ResponseDone: arrivals.response_done,
             ev.ResponseCancelled: self._answer.done,
             ev.OutputAudioDelta: self._answer.audio_delta,
             ev.OutputTextDelta: self._answer.text_delta,
@@ -265,58 +267,9 @@ class Conversation:
 
     # -- events that concern more than one part ----------------------------------------------------
 
-    def _item_added(self, event: ev.ItemAdded) -> None:
-        item, call = event.item, self._call
-        if item.id is not None:
-            call.unshown.pop(item.id, None)
-        if item.id in call.replayed:
-            return
-        if not self._is_of_own_tool(item):
-            call.notify("itemAdded", {"item": item.model_dump(mode="json", exclude_unset=True)})
-        if item.type == "function_call" and item.id is not None and call.responses.running:
-            self._answer.begin_call(item.id)
-        elif item.type == "message" and item.id is not None:
-            if item.role == "assistant" and call.responses.running:
-                self._answer.begin(item.id, event.previous_item_id)
-            elif event.previous_item_id is not None:
-                call.items.note(item.id, previous_item_id=event.previous_item_id)
-            self._hearing.typed(item)
-
     def _session_shown(self, event: ev.SessionShown) -> None:
         if event.type == "session.updated":
             self._call.configured = True
-
-    def _item_done(self, event: ev.ItemDone) -> None:
-        item = event.item
-        if item.id in self._call.replayed:
-            return
-        if item.type == "function_call":
-            self._called(item)
-        elif item.type == "message" and item.role == "assistant" and item.id is not None:
-            self._answer.finish(item.id, "interrupted" if item.status == "incomplete" else "completed", item.text())
-
-    def _output_item(self, event: ev.OutputItem) -> None:
-        """It says once more what the conversation's items say: a function call that was lost there is taken here."""
-        over = event.type == "response.output_item.done" and event.item.type == "function_call"
-        if over and not self._answer.is_out_of_band(event.response_id):
-            self._called(event.item)
-
-    def _response_done(self, event: ev.ResponseDone) -> None:
-        """The same for what the response shows of its output."""
-        if not event.response.is_out_of_band:
-            for item in calls_of(event.response):
-                self._called(item)
-        self._answer.done(event)
-
-    def _called(self, item: ev.Item) -> None:
-        self._answer.finish_call(item.id)
-        if self._face is None or self._face.is_own_call(item):
-            self._delegation.called(item)
-
-    def _is_of_own_tool(self, item: ev.Item) -> bool:
-        if item.type == "function_call":
-            return item.name in OWN_TOOLS
-        return item.type == "function_call_output" and item.id is not None and item.id in self._call.history
 
     def _error(self, event: ev.ErrorEvent) -> None:
         code = event.error.code

@@ -3,7 +3,8 @@
 Client events come in, server events go out, by the rules of the API; beneath, the conversation has its
 arbiter, its own tools, its thread, and upstreams that come and go. ``screen.py`` decides what is shown,
 ``configuration.py`` what a client may change, ``inquiries.py`` remembers what waits for the upstream's
-answer, ``edits.py`` keeps items of earlier upstreams within a client's reach.
+answer, ``edits.py`` keeps items of earlier upstreams within a client's reach, ``endings.py`` and
+``spoken_turns.py`` end what a lost upstream began.
 
 Law: every client event has its effect or its ``error``, in the order it came, also across a lost upstream;
 the client's session begins once (``session.created``) and knows of no other.
@@ -26,6 +27,7 @@ from realtime.core.face.endings import ending
 from realtime.core.face.inquiries import ASKED, PREFIX, REPEATED, Inquiries, Inquiry
 from realtime.core.face.screen import Screen
 from realtime.core.face.shape import check, missing, wrong_type
+from realtime.core.face.spoken_turns import SpokenTurns
 from realtime.core.faults import Verdict, judge
 from realtime.core.upstreams import PREAMBLE
 from realtime.protocol import realtime as ev
@@ -61,8 +63,7 @@ class Face:
         self._updates: dict[str, Update | None] = {}
         self._created = False
         self._number = 0
-        self._transcribing: dict[str, None] = {}
-        self._speech: str | None = None
+        self._turns = SpokenTurns(self._screen)
         self._handlers: dict[str, Callable[[Inquiry], None]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
@@ -230,7 +231,8 @@ class Face:
             for event in ending(response, self._screen.order):
                 self._relay(self._screen.remember(event))
         self._screen.responses.clear()
-        self._end_hearing()
+        for event in self._turns.end(transcripts=not self.configuration.transcription_hidden):
+            self._relay(event)
         self._updates.clear()
         for inquiry in reversed(self._inquiries.lost()):
             if inquiry.kind in REPEATED:
@@ -274,28 +276,9 @@ class Face:
         inquiry = self._inquiries.answered(values)
         if inquiry is not None:
             self._edits.done(inquiry)
-        match event:
-            case ev.ItemDone() if event.item.type == "function_call" and not self.is_own_call(event.item):
-                self._edits.called(event.item)
-            case ev.SpeechStarted():
-                self._speech = event.item_id
-            case ev.SpeechStopped():
-                self._speech = None
-            case ev.AudioCommitted() if event.item_id is not None and self._call.transcribes:
-                self._transcribing[event.item_id] = None
-            case ev.InputTranscriptDone() | ev.InputTranscriptFailed():
-                self._transcribing.pop(event.item_id or "", None)
-
-    def _end_hearing(self) -> None:
-        if self._speech is not None:
-            self._relay({"type": "input_audio_buffer.speech_stopped", "item_id": self._speech, "audio_end_ms": 0})
-            self._speech = None
-        error = {"type": "server_error", "code": "upstream_lost", "message": "The transcription was lost."}
-        for item_id in self._transcribing:
-            if item_id in self._screen.known and not self.configuration.transcription_hidden:
-                kind = "conversation.item.input_audio_transcription.failed"
-                self._relay({"type": kind, "item_id": item_id, "content_index": 0, "error": error})
-        self._transcribing.clear()
+        if isinstance(event, ev.ItemDone) and event.item.type == "function_call" and not self.is_own_call(event.item):
+            self._edits.called(event.item)
+        self._turns.follow(event, transcribes=self._call.transcribes)
 
     def _session_shown(self, event: ev.SessionShown) -> None:
         if event.type == "session.created":
