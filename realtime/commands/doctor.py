@@ -31,6 +31,7 @@ from realtime.mock.speech.model_folder import recognition_model
 from realtime.server.access import Access
 from realtime.settings import Settings
 from transports.audio import Resampler
+from transports.errors import TransportError
 
 PACKAGES = ("realtime", "transports", "prompts")
 DISTRIBUTION = "voxgate"
@@ -168,11 +169,17 @@ async def _packages(settings: Settings) -> str:
 
 
 async def _media(settings: Settings) -> str:
-    """WebRTC needs its library and a UDP port; sound of other rates must come out as long as it went in."""
+    """WebRTC needs its library, Opus and a UDP port; sound of other rates must come out as long as it went in."""
     try:
         import_module("transports.webrtc")
+        codec = import_module("transports.opus")
+        codec.OpusDecoder().decode(codec.OpusEncoder(bit_rate=32_000).encode(bytes(codec.FRAME_BYTES)))
     except ImportError as error:
         raise Trouble(f"WebRTC cannot be had: {error}", "install voxgate anew, with all it needs") from None
+    except TransportError as error:
+        raise Trouble(
+            f"WebRTC has no codec: {error}", "install voxgate anew, or the system's libopus (Debian: libopus0)"
+        ) from None
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("0.0.0.0", 0))  # noqa: S104 - bound for a moment, nothing is read
@@ -184,7 +191,7 @@ async def _media(settings: Settings) -> str:
     samples = len(resampler.push(np.zeros(16_000, dtype=np.int16))) + len(resampler.flush())
     if abs(samples - 24_000) > 1:
         raise Trouble(f"16,000 samples became {samples}", "reinstall numpy")
-    return "WebRTC is there, a UDP port can be bound, sound of other rates can be converted"
+    return "WebRTC and Opus are there, a UDP port can be bound, sound of other rates can be converted"
 
 
 async def _speech(settings: Settings) -> str:

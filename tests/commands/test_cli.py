@@ -11,6 +11,7 @@ import pytest
 from realtime.cli import COMMANDS, main
 from realtime.server.guard import OPEN_PATHS
 from tests.mock.speech.tiny_models import ctc
+from transports.opus import CodecUnavailable
 
 
 def run(*argv: str) -> int:
@@ -299,6 +300,19 @@ def test_media_that_cannot_be_had_is_told(
     assert run("doctor") == 1
     told = {"socket": "no UDP port can be bound: Operation not permitted", "transports.webrtc": "WebRTC cannot be had"}
     assert told[missing] in capsys.readouterr().out
+
+
+def test_a_codec_that_cannot_be_had_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise CodecUnavailable("libopus was found nowhere")
+
+    monkeypatch.setattr("transports.opus._library", refuse)
+    assert run("doctor") == 1
+    told = capsys.readouterr().out
+    assert "WRONG media WebRTC has no codec: libopus was found nowhere" in " ".join(told.split())
+    assert "libopus0" in told
 
 
 @pytest.mark.parametrize("there", [True, False])
