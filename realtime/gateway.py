@@ -96,6 +96,7 @@ class Gateway:
         self.telemetry = Telemetry()
         self._turns = Turns(self._agent, settings.agent, settings.limits, telemetry=self.telemetry)
         self._draining = False
+        self._group: asyncio.TaskGroup | None = None
         self.library = Library(self._store)
         self.threads = OpenThreads(self._store, settings.limits, self._store_failed, self.telemetry)
         self.calls = Calls(
@@ -119,6 +120,7 @@ class Gateway:
         try:
             await recover(self._store)
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 self.threads.begin(group)
                 self.calls.begin(group)
                 tasks = [group.create_task(self._turns.run()), group.create_task(self._sweep())]
@@ -157,8 +159,10 @@ class Gateway:
     def _store_failed(self, thread_id: ThreadId, error: StoreError) -> None:
         """What was said can no longer be kept: a call that goes on would pretend otherwise."""
         log.error("thread %s: %s", thread_id, error.message)
-        if self.calls.is_live(thread_id):
-            self.calls.command(thread_id, act.Stop("store_unavailable"))
+        call = self.calls.find(thread_id)
+        if call is not None and self._group is not None:
+            # beside the writer that tells of it: a call that is ending takes no command, and a busy one has no room
+            self._group.create_task(call.session.stop("store_unavailable"))
 
     # -- clients ---------------------------------------------------------------------------------------
 
