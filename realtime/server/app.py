@@ -17,8 +17,9 @@ from realtime.server.guard import STREAM, Guard, is_upgrade
 from realtime.server.page import asset, page
 from realtime.server.realtime_door import RealtimeDoor
 from realtime.server.rest import ROUTES, json_response
-from realtime.server.rpc import ClientConnection, new_socket
+from realtime.server.rpc import ClientConnection
 from realtime.server.schemas import asyncapi, openapi
+from realtime.server.sockets import LOST
 from realtime.server.sse import EventStream, event_response
 from realtime.server.wire import Runner
 from realtime.settings import LimitsSettings, ServerSettings
@@ -28,8 +29,7 @@ SHUTDOWN_S = 3.0
 """How long connections may take to end before their tasks are cancelled."""
 BACKLOG = 1024
 GONE = 1001
-LOST = 1006
-"""Close codes of RFC 6455, as they are counted."""
+"""As the end of an event stream is counted among close codes (RFC 6455, section 7.4.1)."""
 
 CLIENTS: web.AppKey[Clients] = web.AppKey("clients", Clients)
 
@@ -108,15 +108,14 @@ class _Doors:
 
     async def rpc(self, request: web.Request) -> web.StreamResponse:
         """A client's WebSocket."""
-        socket = new_socket(self._limits)
-        connection = ClientConnection(self._gateway, socket, self._limits, self._telemetry)
-        request[STREAM] = socket
+        connection = ClientConnection(self._gateway, self._limits, self._telemetry)
+        request[STREAM] = connection.socket
         self._clients.add(connection)
         try:
             await connection.run(request)
         finally:
-            self._clients.discard(connection, code=socket.close_code or LOST)
-        return socket
+            self._clients.discard(connection, code=connection.socket.close_code or LOST)
+        return connection.socket
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """A thread's events."""

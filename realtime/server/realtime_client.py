@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
 
 from aiohttp import WSMsgType, web
 
@@ -11,41 +10,23 @@ from realtime.errors import GatewayError, Overloaded, SessionNotFound, SlowConsu
 from realtime.gateway import Session
 from realtime.protocol import json
 from realtime.protocol.appserver import Shed
-from realtime.protocol.audio import is_base64
-from realtime.protocol.complaint import Complaint
+from realtime.protocol.complaint import MAX_AUDIO, Complaint, audio_of, parsed
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime_beta import BetaCodec
 from realtime.queues import ClientOutbox, Rank
 from realtime.server.refusals import refusal, told
+from realtime.server.sockets import CLOSE_S, FLUSH_S, Socket, close, feed, new_socket
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 
-MAX_AUDIO = 15 * 1024 * 1024
+PROTOCOL = "realtime"
 MAX_MESSAGE = MAX_AUDIO + 65_536
 """The Realtime API's own bound on an event, in bytes."""
 MESSAGES = 65_536
 """What may wait for a client."""
-HEARTBEAT_S = 20.0
-FLUSH_S = 1.0
-CLOSE_S = 2.0
-LINGER_S = 4.0
 
 _CLOSES = {"requested": 1000, "abandoned": 1000, "draining": 1012, "overloaded": 1013, "store_unavailable": 1013}
 """Close codes by why the call ended; 1011 for all others."""
-
-Socket = web.WebSocketResponse[Literal[False]]
-
-
-def new_socket() -> Socket:
-    """A WebSocket as the Realtime API's clients expect it: subprotocol ``realtime``, no compression."""
-    return web.WebSocketResponse[Literal[False]](
-        compress=False,
-        decode_text=False,
-        max_msg_size=MAX_MESSAGE,
-        heartbeat=HEARTBEAT_S,
-        protocols=("realtime",),
-        timeout=CLOSE_S,
-    )
 
 
 class RealtimeClient:
@@ -56,8 +37,8 @@ class RealtimeClient:
     for it, so that order is kept and a client that sends too fast is slowed down by TCP.
     """
 
-    def __init__(self, socket: Socket, limits: LimitsSettings, telemetry: Telemetry, beta: BetaCodec | None) -> None:
-        self.socket = socket
+    def __init__(self, limits: LimitsSettings, telemetry: Telemetry, beta: BetaCodec | None) -> None:
+        self.socket = new_socket(PROTOCOL, MAX_MESSAGE)
         self._telemetry = telemetry
         self._beta = beta
         self._outbox = ClientOutbox(max_messages=MESSAGES, max_bytes=limits.realtime_client_bytes)
@@ -106,7 +87,7 @@ class RealtimeClient:
         await self.socket.prepare(request)
         try:
             async with asyncio.TaskGroup() as group:
-                writer = group.create_task(self._write())
+                writer = group.create_task(feed(self.socket, self._outbox))
                 reader = group.create_task(self._read(session, client))
                 await asyncio.wait((reader, self._ending), return_when=asyncio.FIRST_COMPLETED)
                 reader.cancel()
@@ -115,7 +96,7 @@ class RealtimeClient:
                 if self._ending.done():
                     await asyncio.wait((writer,), timeout=FLUSH_S)
                     writer.cancel()
-                    await self._close(*self._ending.result(), request.transport)
+                    await close(request, self.socket, *self._ending.result())
                 writer.cancel()
         finally:
             session.clients.leave(client)
@@ -138,9 +119,9 @@ class RealtimeClient:
     async def _receive(self, message: bytes, session: Session, client: int) -> None:
         event: JsonObject = {}
         try:
-            event = _parsed(message)
+            event = parsed(message)
             if event.get("type") == "input_audio_buffer.append":
-                dropped = await session.clients.append_audio(_audio_of(event))
+                dropped = await session.clients.append_audio(audio_of(event))
                 if dropped:
                     self._telemetry.audio_dropped(dropped)
                 return
@@ -158,49 +139,11 @@ class RealtimeClient:
         event = {"event_id": f"event_door_{self._complaints}", **complaint.event(told_id)}
         self._put(json.encode(event), Shed.NEVER)
 
-    async def _write(self) -> None:
-        while batch := await self._outbox.get_batch():
-            for text in batch:
-                try:
-                    await self.socket.send_str(text)
-                except ConnectionError:
-                    return
-
-    async def _close(self, code: int, reason: str, transport: asyncio.Transport | None) -> None:
-        """Say why and close; a client that never takes even that is cut off."""
-        if transport is not None:
-            # also when this task is cancelled: what waits in the transport must not wait for ever
-            asyncio.get_running_loop().call_later(LINGER_S, transport.abort)
-        try:
-            async with asyncio.timeout(LINGER_S):
-                await self.socket.close(code=code, message=reason.encode())
-        except TimeoutError:
-            return
-
 
 async def turn_away(request: web.Request, complaint: Complaint, code: int) -> Socket:
     """Open a socket only to say why it is closed."""
-    socket = new_socket()
+    socket = new_socket(PROTOCOL, MAX_MESSAGE)
     await socket.prepare(request)
     await socket.send_str(json.encode({"event_id": "event_door_1", **complaint.event(None)}))
     await socket.close(code=code, message=complaint.code.encode())
     return socket
-
-
-def _parsed(message: bytes) -> JsonObject:
-    try:
-        return json.decode_object(message)
-    except ValueError as error:
-        raise Complaint("invalid_json", f"We could not parse your event: {error}.") from None
-
-
-def _audio_of(event: JsonObject) -> str:
-    """The base64 of a piece of sound, its alphabet and padding checked and nothing else."""
-    audio = event.get("audio")
-    if audio is None:
-        raise Complaint("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
-    if not isinstance(audio, str):
-        raise Complaint("invalid_type", "Invalid type for 'audio': expected a string.", "audio")
-    if len(audio) > MAX_AUDIO or not is_base64(audio):
-        raise Complaint("invalid_value", "Invalid 'audio'. Expected base64-encoded audio of at most 15 MiB.", "audio")
-    return audio

@@ -7,7 +7,7 @@ from aiohttp import web
 from realtime.errors import InvalidRequest, SessionNotFound
 from realtime.gateway import Gateway
 from realtime.protocol.appserver import MAX_OFFER, Transport
-from realtime.protocol.complaint import Complaint
+from realtime.protocol.complaint import Complaint, parsed
 from realtime.protocol.ids import parse_thread_id
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime_beta import BetaCodec
@@ -15,15 +15,16 @@ from realtime.server.access import Access, offered_protocols
 from realtime.server.client_secrets import parse_request, shown
 from realtime.server.clients import Clients
 from realtime.server.guard import REALTIME, STREAM, is_upgrade
-from realtime.server.realtime_client import RealtimeClient, new_socket, turn_away
-from realtime.server.realtime_entry import Entry, json_answer, parsed
+from realtime.server.realtime_client import RealtimeClient, turn_away
+from realtime.server.realtime_entry import Entry, json_answer
+from realtime.server.sockets import LOST
 from realtime.settings import LimitsSettings, ServerSettings
 from realtime.telemetry import Telemetry
 
 BETA_PROTOCOL = "openai-beta.realtime-v1"
 BETA_HEADER = "realtime=v1"
 BETA_CLOSE = 4000
-LOST = 1006
+BODY = "the JSON body of your request"
 
 
 class RealtimeDoor:
@@ -68,7 +69,7 @@ class RealtimeDoor:
         if "call_id" in request.query:
             return await self._join(request, request.query["call_id"])
         params = await self._entry.params(request, secret)
-        client = RealtimeClient(new_socket(), self._limits, self._telemetry, BetaCodec() if beta else None)
+        client = RealtimeClient(self._limits, self._telemetry, BetaCodec() if beta else None)
         self._clients.add(client)
         try:
             call = await self._gateway.calls.place(params.start(), None, params)
@@ -90,7 +91,7 @@ class RealtimeDoor:
         call = self._gateway.calls.find(None, call_id)
         if call is None or call.offer is None:
             raise SessionNotFound("No session found for this call_id.")
-        client = RealtimeClient(new_socket(), self._limits, self._telemetry, None)
+        client = RealtimeClient(self._limits, self._telemetry, None)
         self._clients.add(client)
         try:
             request[STREAM] = client.socket
@@ -129,7 +130,7 @@ class RealtimeDoor:
 
     async def _create_secret(self, request: web.Request) -> web.Response:
         self._entry.admit_owner(request)
-        wanted = parse_request(parsed(await request.read() or b"{}"))
+        wanted = parse_request(parsed(await request.read() or b"{}", BODY))
         thread_id = None
         if wanted.voxgate is not None and wanted.voxgate.thread_id is not None:
             thread_id = parse_thread_id(wanted.voxgate.thread_id)
@@ -154,7 +155,7 @@ async def _offer_of(request: web.Request) -> tuple[str, JsonObject | None]:
         raise Complaint("invalid_value", "The form cannot be read.") from None
     parts = {name: _text(part) for name, part in form.items()}
     session = parts.get("session")
-    wanted = parse_request({"session": parsed(session)}) if session is not None else None
+    wanted = parse_request({"session": parsed(session, BODY)}) if session is not None else None
     opening = wanted.opening if wanted is not None else None
     if wanted is not None and opening is not None and wanted.model is not None:
         opening["model"] = wanted.model

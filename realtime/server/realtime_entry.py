@@ -121,15 +121,6 @@ def key_of(request: web.Request) -> str:
     return next(keys, request.headers.get("api-key", ""))
 
 
-def parsed(raw: str | bytes) -> JsonObject:
-    """A JSON object of a request; raises ``Complaint``."""
-    try:
-        return json.decode_object(raw)
-    except ValueError as error:
-        message = f"We could not parse the JSON body of your request: {error}."
-        raise Complaint("invalid_json", message) from None
-
-
 def json_answer(value: JsonObject, *, status: int = 200) -> web.Response:
     """An answer with a JSON body."""
     return web.Response(text=json.encode(value), status=status, content_type="application/json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
 
 from aiohttp import WSMsgType, web
 
@@ -14,38 +13,18 @@ from realtime.server.access import SUBPROTOCOL
 from realtime.server.calls import Calls
 from realtime.server.outgoing import rank
 from realtime.server.refusals import refusal, told
+from realtime.server.sockets import FLUSH_S, LINGER_S, Socket, close, feed, new_socket
 from realtime.server.strands import Strands
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 
 OUTSTANDING = 32
 """Calls of one connection that may wait or run at a time."""
-HEARTBEAT_S = 20.0
 FINISH_S = 10.0
 """How long calls that a leaving client had sent may still run."""
-FLUSH_S = 1.0
-"""How long a connection that is being ended may take to read what was queued for it."""
-CLOSE_S = 2.0
-"""How long the client may take to answer a close."""
-LINGER_S = 4.0
-"""How long all of it may take until the connection is cut off."""
 SLOW_LINGER_S = 30.0
-"""The same for a client that does not read: it sees the reason only once it reads again."""
+"""How long a client that does not read has for its close: it sees the reason only once it reads again."""
 INTERNAL_CLOSE = 1011
-
-Socket = web.WebSocketResponse[Literal[False]]
-
-
-def new_socket(limits: LimitsSettings) -> Socket:
-    """A WebSocket as this door wants it: no compression, text as bytes, a bound on messages, pings."""
-    return web.WebSocketResponse[Literal[False]](
-        compress=False,
-        decode_text=False,
-        max_msg_size=limits.message_bytes,
-        heartbeat=HEARTBEAT_S,
-        protocols=(SUBPROTOCOL,),
-        timeout=CLOSE_S,
-    )
 
 
 class ClientConnection:
@@ -56,9 +35,9 @@ class ClientConnection:
     than it reads.
     """
 
-    def __init__(self, gateway: Gateway, socket: Socket, limits: LimitsSettings, telemetry: Telemetry) -> None:
+    def __init__(self, gateway: Gateway, limits: LimitsSettings, telemetry: Telemetry) -> None:
         self._gateway = gateway
-        self._socket = socket
+        self.socket = new_socket(SUBPROTOCOL, limits.message_bytes)
         self._telemetry = telemetry
         self._outbox = ClientOutbox(max_messages=limits.client_messages, max_bytes=limits.client_bytes)
         self._ending: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
@@ -86,10 +65,10 @@ class ClientConnection:
 
     async def run(self, request: web.Request) -> None:
         """Serve the client until it leaves or is ended; what it had called by then is still done."""
-        await self._socket.prepare(request)
+        await self.socket.prepare(request)
         try:
             async with asyncio.TaskGroup() as group:
-                writer = group.create_task(self._write())
+                writer = group.create_task(feed(self.socket, self._outbox))
                 strands = Strands(group, limit=OUTSTANDING)
                 reader = group.create_task(self._read(Calls(self._gateway, self, strands, self._telemetry)))
                 await asyncio.wait((reader, self._ending), return_when=asyncio.FIRST_COMPLETED)
@@ -99,7 +78,7 @@ class ClientConnection:
                     self._gateway.forget(self)
                     await asyncio.wait((reader, writer), timeout=FLUSH_S)
                     writer.cancel()
-                    await self._close(self._ending.result(), request.transport)
+                    await self._close(request, self._ending.result())
                 await strands.finish(FINISH_S)
                 writer.cancel()
         finally:
@@ -108,7 +87,7 @@ class ClientConnection:
 
     async def _read(self, calls: Calls) -> None:
         while True:
-            message = await self._socket.receive()
+            message = await self.socket.receive()
             if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
                 return
             await calls.receive(message.data)
@@ -117,25 +96,9 @@ class ClientConnection:
             except SlowConsumer:
                 return
 
-    async def _write(self) -> None:
-        while batch := await self._outbox.get_batch():
-            for text in batch:
-                try:
-                    await self._socket.send_str(text)
-                except ConnectionError:
-                    return
-
-    async def _close(self, error: GatewayError, transport: asyncio.Transport | None) -> None:
-        """Say why and close; a client that never takes even that is cut off."""
+    async def _close(self, request: web.Request, error: GatewayError) -> None:
         linger_s = SLOW_LINGER_S if isinstance(error, SlowConsumer) else LINGER_S
-        if transport is not None:
-            # also when this task is cancelled: what waits in the transport must not wait for ever
-            asyncio.get_running_loop().call_later(linger_s, transport.abort)
-        try:
-            async with asyncio.timeout(linger_s):
-                await self._socket.close(code=refusal(error).close or INTERNAL_CLOSE, message=error.code.encode())
-        except TimeoutError:
-            return
+        await close(request, self.socket, refusal(error).close or INTERNAL_CLOSE, error.code, linger_s)
 
     def _put(self, text: str, cost: Rank) -> None:
         try:
@@ -146,7 +109,7 @@ class ClientConnection:
 
 async def close_at_once(request: web.Request, error: GatewayError, limits: LimitsSettings) -> Socket:
     """Open a socket only to close it with the code of the error."""
-    socket = new_socket(limits)
+    socket = new_socket(SUBPROTOCOL, limits.message_bytes)
     await socket.prepare(request)
     await socket.close(code=refusal(error).close or INTERNAL_CLOSE, message=error.code.encode())
     return socket

@@ -15,8 +15,7 @@ from realtime.core.actions import CloseReason, Interrupt
 from realtime.errors import Overloaded, SessionNotFound
 from realtime.protocol import json
 from realtime.protocol.appserver import Shed
-from realtime.protocol.audio import is_base64
-from realtime.protocol.complaint import Complaint
+from realtime.protocol.complaint import Complaint, audio_of, parsed
 from realtime.protocol.json import JsonObject
 from realtime.session.owner import Session
 
@@ -112,10 +111,10 @@ class DataChannel:
     async def _take(self, text: str, session: Session) -> None:
         event: JsonObject = {}
         try:
-            event = _parsed(text)
+            event = parsed(text)
             match event.get("type"):
                 case "input_audio_buffer.append":
-                    await session.clients.append_audio(_audio_of(event))
+                    await session.clients.append_audio(audio_of(event))
                 case "output_audio_buffer.clear":
                     session.post(Interrupt())
                 case _:
@@ -202,17 +201,3 @@ class _Playing:
 def _bound(known: dict[str, str] | dict[str, None], most: int = 64) -> None:
     while len(known) > most:
         del known[next(iter(known))]
-
-
-def _parsed(text: str) -> JsonObject:
-    try:
-        return json.decode_object(text)
-    except ValueError as error:
-        raise Complaint("invalid_json", f"We could not parse your event: {error}.") from None
-
-
-def _audio_of(event: JsonObject) -> str:
-    audio = event.get("audio")
-    if not isinstance(audio, str) or not is_base64(audio):
-        raise Complaint("invalid_value", "Invalid 'audio'. Expected base64-encoded audio.", "audio")
-    return audio

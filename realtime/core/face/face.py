@@ -26,13 +26,13 @@ from realtime.core.face.edits import Edits
 from realtime.core.face.endings import ending
 from realtime.core.face.inquiries import ASKED, PREFIX, REPEATED, Inquiries, Inquiry
 from realtime.core.face.screen import Screen
-from realtime.core.face.shape import check, missing, wrong_type
+from realtime.core.face.shape import check
 from realtime.core.face.spoken_turns import SpokenTurns
 from realtime.core.faults import Verdict, judge
 from realtime.core.upstreams import PREAMBLE
 from realtime.protocol import realtime as ev
 from realtime.protocol.appserver import Shed
-from realtime.protocol.complaint import Complaint
+from realtime.protocol.complaint import Complaint, missing, wrong_type
 from realtime.protocol.json import JsonObject
 from realtime.protocol.passed import Passed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realtime.protocol.complaint import Complaint
+from realtime.protocol.complaint import Complaint, missing, wrong_type
 from realtime.protocol.json import JsonObject
 
 
@@ -37,8 +37,6 @@ MEMBERS: dict[str, dict[str, _Member]] = {
 }
 """Client events and their members beside ``type`` and ``event_id``."""
 
-_KINDS = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"))
-
 
 def check(event: JsonObject) -> None:
     """Raises ``Complaint`` for an event that is none of the API's."""
@@ -57,18 +55,6 @@ def check(event: JsonObject) -> None:
     for name in event:
         if name not in known:
             raise Complaint("unknown_parameter", f"Unknown parameter: '{name[:80]}'.", name[:80])
-
-
-def missing(param: str) -> Complaint:
-    """A member that must be there is not."""
-    return Complaint("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
-
-
-def wrong_type(param: str, value: object, expected: str) -> Complaint:
-    """A member is of another kind."""
-    named = next((name for kind, name in _KINDS if isinstance(value, kind)), "null" if value is None else "an object")
-    message = f"Invalid type for '{param}': expected {expected}, but got {named} instead."
-    return Complaint("invalid_type", message, param)
 
 
 def _check(event: JsonObject, name: str, member: _Member) -> None:
