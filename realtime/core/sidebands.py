@@ -10,9 +10,10 @@ be known yet at the place where it is joined: until ``join_s`` have passed that 
 
 from __future__ import annotations
 
-from realtime.core.actions import Begin, Dial, Loss, Open
+from realtime.core.actions import Begin, Dial, Loss
+from realtime.core.attempts import Attempts
 from realtime.core.call import Call, State
-from realtime.core.upstreams import PREPARE_AT, STABLE_S
+from realtime.core.upstreams import PREPARE_AT
 from realtime.protocol.realtime import ClientEvent, ItemCreate, ItemRetrieve, SessionUpdate
 
 _SPOKEN = ("userMessage", "assistantMessage")
@@ -23,16 +24,11 @@ class Sidebands:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._opening: int | None = None
-        self._attempt = 0
-        self._joined = False
+        self._attempts = Attempts(call)
         self._drop: Loss | None = None
-        self._lost_at = 0.0
-        self._opened_at = 0.0
         self._join_by = 0.0
         self._offer_at: float | None = None
         self._ends_at: float | None = None
-        self._newest = 0
         self.current = 0
         """The generation that is talked over; events of others are stale."""
         self.was_open = False
@@ -60,26 +56,26 @@ class Sidebands:
     def refused(self, loss: Loss) -> Loss | None:
         """The call could not be made. Returns the loss when it is not tried again."""
         policy = self._call.config.reconnect
-        self._attempt += 1
-        if not loss.retryable or loss.gone or self._attempt > policy.first_retries:
+        self._attempts.count += 1
+        if not loss.retryable or loss.gone or self._attempts.count > policy.first_retries:
             return loss
-        self._call.emit(Dial(policy.delay(self._attempt)))
+        self._call.emit(Dial(policy.delay(self._attempts.count)))
         return None
 
     def opened(self, generation: int) -> None:
         """A sideband is there."""
         call = self._call
-        if generation != self._opening:
+        if generation != self._attempts.opening:
             return
-        self.current, self._opening = generation, None
+        self.current = generation
         call.state = State.OPEN
         if not self.was_open:
             self._begin_call()
         call.emit(Begin(generation, tuple(self._untold())))
-        if self._joined:
-            call.notify("resumed", {"attempt": self._attempt})
-        self._joined, self._drop = True, None
-        self._opened_at = call.now
+        if self._attempts.any_opened:
+            call.notify("resumed", {"attempt": self._attempts.count})
+        self._attempts.opened()
+        self._drop = None
         if call.responses.reopened(now=call.now, same=True):
             call.ask_response()
 
@@ -87,7 +83,7 @@ class Sidebands:
         """A sideband is gone, or never came. Returns the loss when it ends the call."""
         if loss.code == "session_expired":
             return self._over(loss)
-        if generation == self._opening:
+        if generation == self._attempts.opening:
             return self._not_opened(loss)
         if generation != self.current or self._call.state is not State.OPEN:
             return None
@@ -110,7 +106,7 @@ class Sidebands:
     def _begin_call(self) -> None:
         call = self._call
         self.was_open = True
-        self._attempt = 0
+        self._attempts.count = 0
         limit = call.config.session_limit_s
         self._offer_at = call.now + limit * PREPARE_AT if call.config.reconnect.enabled else None
         self._ends_at = call.now + limit
@@ -118,14 +114,9 @@ class Sidebands:
 
     def _seek(self) -> None:
         """Join for the first time."""
-        self._attempt = 0
+        self._attempts.count = 0
         self._join_by = self._call.now + self._call.config.join_s
-        self._open(0.0)
-
-    def _open(self, delay: float) -> None:
-        self._newest += 1
-        self._opening = self._newest
-        self._call.emit(Open(self._opening, delay))
+        self._attempts.open()
 
     def _untold(self) -> list[ClientEvent]:
         """The session, until the upstream has shown to have it, and the items that it has not shown.
@@ -136,42 +127,32 @@ class Sidebands:
         configure = call.config.call == "made" and not call.configured
         events: list[ClientEvent] = [SessionUpdate(session=call.config.session)] if configure else []
         events += [ItemCreate(item=body) for body in call.unshown.values()]
-        if self._joined and call.face is None:  # clients of the API would be shown answers that they did not ask for
+        if (
+            self._attempts.any_opened and call.face is None
+        ):  # clients of the API would be shown answers that they did not ask for
             events += [ItemRetrieve(item_id=item.id) for item in call.items.open_items() if item.type in _SPOKEN]
         return events
 
     def _not_opened(self, loss: Loss) -> Loss | None:
-        call, policy = self._call, self._call.config.reconnect
-        if self._joined:
+        call, attempts, policy = self._call, self._attempts, self._call.config.reconnect
+        if attempts.any_opened:
             return self._over(loss) if loss.gone else self._try_again(loss)
-        self._attempt += 1
+        attempts.count += 1
         patient = policy.first_retries > 0 and loss.retryable and call.now < self._join_by
         if not patient:
             return loss
-        self._open(policy.delay(self._attempt))
+        attempts.open(policy.delay(attempts.count))
         return None
 
     def _dropped(self, loss: Loss) -> Loss | None:
-        call = self._call
-        if not call.config.reconnect.enabled:
+        if not self._call.config.reconnect.enabled:
             return loss
-        if call.now - self._opened_at >= STABLE_S:
-            self._attempt = 0
-        if self._attempt == 0:
-            self._lost_at = call.now
         self._drop = loss
-        call.state = State.REOPENING
+        self._attempts.dropped()
         return self._try_again(loss)
 
     def _try_again(self, loss: Loss) -> Loss | None:
-        call, policy = self._call, self._call.config.reconnect
-        given_up = self._attempt > 0 and call.now - self._lost_at > policy.give_up_s
-        if not loss.retryable or given_up:
-            return self._over(loss)
-        self._attempt += 1
-        call.notify("reconnecting", {"attempt": self._attempt})
-        self._open(policy.delay(self._attempt))
-        return None
+        return None if self._attempts.again(loss) else self._over(loss)
 
     def _over(self, loss: Loss) -> Loss:
         """The call is lost. Closed in order by the upstream, and known there no longer: that is an ordinary end."""
@@ -182,4 +163,4 @@ class Sidebands:
         return loss
 
     def _ask_offer(self) -> None:
-        self._call.notify("reconnecting", {"attempt": max(self._attempt, 1), "action": "offer"})
+        self._call.notify("reconnecting", {"attempt": max(self._attempts.count, 1), "action": "offer"})

@@ -11,6 +11,7 @@ from itertools import count
 
 from realtime.core.actions import Begin, Loss, Open
 from realtime.core.answer import Answer
+from realtime.core.attempts import STABLE_S, Attempts
 from realtime.core.call import Call, State
 from realtime.core.hearing import Hearing
 from realtime.protocol.ids import ItemId
@@ -23,8 +24,6 @@ PREPARE_AT = 0.85
 """Share of the session limit after which a second connection is made ready."""
 SWITCH_AT = 0.95
 """Share of it after which the switch waits for no quiet moment."""
-STABLE_S = 10.0
-"""A connection that lived so long makes the count of attempts begin anew."""
 
 
 class Upstreams:
@@ -34,13 +33,9 @@ class Upstreams:
         self._call = call
         self._answer = answer
         self._hearing = hearing
-        self._newest = 0
-        self._opening: int | None = None
+        self._attempts = Attempts(call)
         self._standby: int | None = None
         self._standby_ready = False
-        self._attempt = 0
-        self._lost_at = 0.0
-        self._opened_at: float | None = None
         self._prepare_at: float | None = None
         self._switch_at: float | None = None
         self.current = 0
@@ -58,18 +53,18 @@ class Upstreams:
     @property
     def was_open(self) -> bool:
         """True once the call has begun."""
-        return self._opened_at is not None
+        return self._attempts.any_opened
 
     def start(self) -> None:
         """Make the first connection."""
-        self._open(0.0)
+        self._attempts.open()
 
     def opened(self, generation: int) -> None:
         """A connection is there."""
         if generation == self._standby:
             self._standby_ready = True
             self.switch_if_due()
-        elif generation == self._opening:
+        elif generation == self._attempts.opening:
             self._begin(generation)
 
     def lost(self, generation: int, loss: Loss) -> Loss | None:
@@ -78,7 +73,7 @@ class Upstreams:
             self._standby, self._standby_ready = None, False
             self._prepare_at = self._call.now + STABLE_S
             return None
-        if generation == self._opening:
+        if generation == self._attempts.opening:
             return self._not_opened(loss)
         if generation != self.current or self._call.state is not State.OPEN:
             return None
@@ -90,8 +85,7 @@ class Upstreams:
         if self._call.state is not State.OPEN:
             return None
         if self._standby is None and self._prepare_at is not None and now >= self._prepare_at:
-            self._newest += 1
-            self._standby, self._standby_ready = self._newest, False
+            self._standby, self._standby_ready = self._attempts.next_generation(), False
             self._call.emit(Open(self._standby))
         self.switch_if_due()
         return None
@@ -112,11 +106,6 @@ class Upstreams:
             return False
         return all(item.type == "session" for item in call.items.open_items())
 
-    def _open(self, delay: float) -> None:
-        self._newest += 1
-        self._opening = self._newest
-        self._call.emit(Open(self._opening, delay))
-
     def _begin_standby(self) -> None:
         generation, self._standby, self._standby_ready = self._standby, None, False
         if generation is not None:
@@ -124,7 +113,7 @@ class Upstreams:
 
     def _begin(self, generation: int) -> None:
         call = self._call
-        self.current, self._opening = generation, None
+        self.current = generation
         call.state = State.OPEN
         limit = call.config.session_limit_s
         self._prepare_at = call.now + limit * PREPARE_AT if call.config.reconnect.enabled else None
@@ -135,10 +124,10 @@ class Upstreams:
         if call.face is not None:
             call.face.begun()
         if self.was_open:
-            call.notify("resumed", {"attempt": self._attempt})
+            call.notify("resumed", {"attempt": self._attempts.count})
         else:
             call.announce()
-        self._opened_at = call.now
+        self._attempts.opened()
         if call.responses.reopened(now=call.now):
             call.ask_response()
 
@@ -174,30 +163,16 @@ class Upstreams:
         if self._standby_ready:
             self._begin_standby()
             return None
-        if self._opened_at is not None and call.now - self._opened_at >= STABLE_S:
-            self._attempt = 0
-        if self._attempt == 0:
-            self._lost_at = call.now
-        call.state = State.REOPENING
+        self._attempts.dropped()
         self._standby = None
-        return self._try_again(loss)
+        return None if self._attempts.again(loss) else loss
 
     def _not_opened(self, loss: Loss) -> Loss | None:
-        call = self._call
-        if not self.was_open:
-            self._attempt += 1
-            if not loss.retryable or self._attempt > call.config.reconnect.first_retries:
-                return loss
-            self._open(call.config.reconnect.delay(self._attempt))
-            return None
-        return self._try_again(loss)
-
-    def _try_again(self, loss: Loss) -> Loss | None:
-        call = self._call
-        given_up = self._attempt > 0 and call.now - self._lost_at > call.config.reconnect.give_up_s
-        if not loss.retryable or given_up:
+        attempts, policy = self._attempts, self._call.config.reconnect
+        if self.was_open:
+            return None if attempts.again(loss) else loss
+        attempts.count += 1
+        if not loss.retryable or attempts.count > policy.first_retries:
             return loss
-        self._attempt += 1
-        call.notify("reconnecting", {"attempt": self._attempt})
-        self._open(call.config.reconnect.delay(self._attempt))
+        attempts.open(policy.delay(attempts.count))
         return None
