@@ -41,6 +41,8 @@ LEAVING = "the gateway is leaving: no new calls"
 HANG_UP_AFTER_S = 1.0
 """A client that stops its call closes its own end too, which ends the call in order; so the upstream is asked to hang
 up only after a while."""
+STARTS_AT_ONCE = 4
+"""How many calls of one thread may be on their way to take the place of the one that is live."""
 REPLACE_S = 3.0
 """How long a replaced call may take to end."""
 
@@ -98,7 +100,7 @@ class Calls:
         lane = await self._admit(params)
         try:
             self._launch(await self._prepare(params, lane, sink))
-        except Draining:
+        except (Draining, Overloaded):
             raise
         except GatewayError as error:
             self._report(lane, error)
@@ -122,13 +124,20 @@ class Calls:
         if params.voice is not None and params.voice not in (*app.V1_VOICES, *app.V2_VOICES):
             raise InvalidRequest(f"Invalid request: unknown variant `{params.voice[:80]}` of voice", field="voice")
         self._builder.medium(params)
-        if len(self._live) >= self.max_calls and params.thread_id not in self._live:
-            raise Overloaded("too many calls are live", retry_after_ms=5000)
+        self._check_room(params.thread_id)
         return await self._threads.lane(params.thread_id)
+
+    def _check_room(self, thread_id: ThreadId) -> None:
+        """A thread whose call is live may begin others in its place, of which one gets through."""
+        if thread_id not in self._live and len(self._live) >= self.max_calls:
+            raise Overloaded("too many calls are live", retry_after_ms=5000)
+        if len(self._of(thread_id)) > STARTS_AT_ONCE:
+            raise Overloaded("too many calls of this thread are being started", retry_after_ms=1000)
 
     def _launch(self, call: LiveCall) -> None:
         if self._group is None:
             raise Draining(LEAVING)
+        self._check_room(call.thread_id)  # others may have come while this one was prepared
         self._all.add(call)
         self._live.setdefault(call.thread_id, call)
         self.telemetry.session_opened(call.medium)

@@ -147,6 +147,32 @@ async def test_more_calls_than_allowed_are_refused(tmp_path: Path, mock: MockSer
         assert refused.value.data["retryAfterMs"] > 0
 
 
+async def test_calls_that_begin_at_one_moment_are_counted(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock, server={"port": 0, "max_sessions": 2}) as client:
+        threads = [await client.start_thread() for _ in range(8)]
+        begun = await asyncio.gather(*(_start(client, thread) for thread in threads))
+        assert sorted(begun) == ["begun"] * 2 + ["overloaded"] * 6
+
+
+async def test_starts_that_hang_do_not_pile_up_on_a_thread(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client)
+        mock.mock.faults.add({"fault": "stall", "on": "upgrade", "times": 100})
+        begun = [await _start(client, thread) for _ in range(8)]
+        assert begun == ["begun"] * 4 + ["overloaded"] * 4
+        await client.call("thread/realtime/appendText", threadId=thread, text="still here")
+        await client.until("thread/realtime/transcript/done")
+
+
+async def _start(client: RpcClient, thread: str) -> str:
+    """What came of it."""
+    try:
+        await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+    except RefusedError as refused:
+        return str(refused.name)
+    return "begun"
+
+
 @pytest.mark.parametrize(("params", "told"), [({}, True), ({"includeStartupContext": False}, False)])
 async def test_a_voice_is_told_what_was_said_before(
     tmp_path: Path, mock: MockServer, journal: Path, params: Json, told: bool
