@@ -40,6 +40,8 @@ class Attempts:
 
     def opened(self) -> None:
         """There is one."""
+        if not self.any_opened:
+            self.count = 0  # those that it took to begin are no part of a later loss
         self.opening, self._opened_at = None, self._call.now
 
     def dropped(self) -> None:

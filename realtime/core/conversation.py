@@ -119,9 +119,12 @@ class Conversation:
     @property
     def deadline(self) -> float | None:
         """When ``tick`` is wanted, by the clock that ``now`` is read from."""
-        words = self._delegation.deadline if self.state is State.OPEN else None
-        dues = (self._call.responses.deadline, self._upstreams.deadline, self._hearing.deadline, words)
-        return min((due for due in dues if due is not None), default=None) if self.state is not State.CLOSED else None
+        if self.state is State.CLOSED:
+            return None
+        dues = [self._upstreams.deadline]
+        if self.state is State.OPEN:  # without a connection nothing of the upstream's is overdue
+            dues += [self._call.responses.deadline, self._hearing.deadline, self._delegation.deadline]
+        return min((due for due in dues if due is not None), default=None)
 
     # -- the doors -------------------------------------------------------------------------------
 

@@ -312,3 +312,27 @@ def test_the_end_of_our_own_peer_is_the_end_of_the_call() -> None:
     driver.apply(act.MediaLost(act.Loss("did not connect", code="peer_lost")))
     assert [note["code"] for note in driver.notes("error")] == ["peer_lost"]
     assert driver.notes("closed")[0]["reason"] == "error"
+
+
+def test_a_sideband_that_was_joined_at_the_second_attempt_is_sought_when_it_soon_drops() -> None:
+    driver = made(joined=False)
+    driver.apply(act.UpstreamLost(1, GONE))
+    driver.reopen()
+    driver.tick(after=1.0)
+    driver.lose()
+    assert methods(driver) == ["started", "sdp", "reconnecting"]
+
+
+def test_nothing_falls_due_while_the_sideband_is_away() -> None:
+    driver = made(transcription_s=20.0, response_s=30.0)
+    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.receive("response.created", response={"id": "r1"})
+    driver.lose()
+    driver.tick(after=40.0)
+    due = driver.conversation.deadline
+    assert due is not None
+    assert due > driver.now, "whoever waits for it would wait for ever, and let nobody else do anything"
+    driver.reopen()
+    driver.tick()
+    assert driver.notes("transcript/failed") != []
+    assert driver.sent_types[-1] == "response.cancel"

@@ -249,3 +249,13 @@ def test_a_call_that_waits_is_told_again_however_long_the_talk_has_grown() -> No
     driver.reopen()
     items = [event["item"]["type"] for event in driver.sent if event["type"] == "conversation.item.create"]
     assert items == ["function_call", "message", "message", "message"]
+
+
+def test_a_loss_soon_after_a_start_that_was_tried_twice_is_sought_like_any_other() -> None:
+    driver = Driver(opened=False)
+    driver.apply(act.UpstreamLost(1, act.Loss("503", retryable=True)))
+    driver.reopen()
+    driver.tick(after=1.0)
+    driver.lose()
+    assert driver.conversation.state is State.REOPENING
+    assert driver.notes("reconnecting") == [{"threadId": "thread", "attempt": 1}]
