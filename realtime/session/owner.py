@@ -12,9 +12,10 @@ from typing import assert_never
 
 from prompts.delegation import delegation
 from realtime.core import actions as act
+from realtime.core.call import State
 from realtime.core.config import SessionConfig
 from realtime.core.conversation import Conversation
-from realtime.errors import GatewayError, Overloaded, SessionNotFound
+from realtime.errors import Draining, GatewayError, Overloaded, SessionNotFound
 from realtime.lanes import ThreadLane
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import Seq, TurnId
@@ -197,7 +198,9 @@ class Session:
                 self._perform(self._conversation.receive(message.event, message.generation, now=now))
             case Delivery():
                 commit = self._perform(self._conversation.apply(message.command, now=now))
-                if not message.taken.done():
+                if commit is None and self._reason is not None:
+                    _refuse(message)
+                elif not message.taken.done():
                     message.taken.set_result(commit)
             case act.UpstreamLost():
                 self._wires.drop(message.generation)
@@ -208,18 +211,19 @@ class Session:
                 self._perform(self._conversation.apply(message, now=now))
 
     def _perform(self, actions: list[act.Action]) -> Commit | None:
-        """Do what the core asks; returns the first record's commit. A full store ends the call."""
+        """Do what the core asks; returns the first record's commit. A full store ends the call, recorded or not."""
         first: Commit | None = None
         now = self._now()
         for action in actions:
             self._observer.did(action, now=now)
             try:
                 commit = self._do(action)
-            except Overloaded as error:
+            except (Overloaded, Draining) as error:
                 reason: act.CloseReason = "store_unavailable" if isinstance(action, act.Record) else "overloaded"
                 log.warning("call %s: %s: %s", self.config.session_id, reason, error.message)
-                if self._reason is None:
-                    self._perform(self._conversation.apply(act.Stop(reason), now=self._now()))
+                if self._conversation.state is State.CLOSED:
+                    continue  # its last records are lost, not its end
+                self._perform(self._conversation.apply(act.Stop(reason), now=self._now()))
                 break
             first = first if first is not None else commit
         return first
@@ -290,11 +294,16 @@ class Session:
             self.begun.set_result(False)
         while not self._inbox.empty():
             message = self._inbox.get_nowait()
-            if isinstance(message, Delivery) and not message.taken.done():
-                message.taken.set_exception(SessionNotFound("the realtime conversation is not running"))
+            if isinstance(message, Delivery):
+                _refuse(message)
 
     def _count_garbage(self, event: Malformed) -> None:
         self._garbage += 1
         if self._garbage in (1, 10, 100, 1000):
             log.warning("call %s: malformed upstream message no. %d", self.config.session_id, self._garbage)
         log.debug("call %s: %s", self.config.session_id, event.reason)
+
+
+def _refuse(delivery: Delivery) -> None:
+    if not delivery.taken.done():
+        delivery.taken.set_exception(SessionNotFound("the realtime conversation is not running"))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
+from realtime.errors import StoreError
 from realtime.mock.running import RealtimeMock
+from realtime.threads.sql import SqlThreadStore
 from tests.gateway.in_process import opened
 from tests.gateway.process import Serve, serving
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
@@ -91,3 +95,26 @@ async def test_a_full_disk_ends_the_call_and_not_the_gateway(tmp_path: Path, gat
 def limit(pid: int, size: int) -> None:
     """How large a file of the process may become; beyond that, a write fails as on a full disk."""
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+async def test_a_call_whose_records_find_no_room_ends_and_acknowledges_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalled = asyncio.Event()
+
+    async def stall(*_: Any) -> None:
+        await stalled.wait()
+        raise StoreError("the store did not answer in time")
+
+    with RealtimeMock() as mock:
+        upstream = {"base_url": mock.base_url, "api_key": mock.key}
+        async with opened(tmp_path, upstream=upstream, limits={"lane": 1}) as url, connected(url) as client:
+            thread = await client.start_thread()
+            await client.call("thread/realtime/start", threadId=thread, outputModality="text")
+            await client.until("item/started")
+            monkeypatch.setattr(SqlThreadStore, "append", stall)
+            await client.call("thread/realtime/appendSpeech", threadId=thread, text="fill the lane")
+            await client.until("thread/realtime/transcript/delta")
+            assert await refused(client, thread) == "session_not_found"
+            assert (await client.until("thread/realtime/closed")).params["reason"] == "store_unavailable"
+            stalled.set()
