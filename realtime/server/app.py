@@ -66,7 +66,7 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Listen; yields the page's address with the real port. On leaving, sockets close with 1012."""
     app = build_app(gateway, settings, limits, telemetry)
-    runner = Runner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+    runner = Runner(app, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         port = await _listen(runner, settings)
