@@ -43,7 +43,7 @@ class Offers:
     async def take(self, params: RealtimeStartParams, face: FaceParams | None = None) -> Answered:
         """Begin a call with an offer; returns as soon as that is answered, be it by the upstream or by ourselves.
 
-        When the client goes away meanwhile, so does the call.
+        When the wait is cancelled, the call ends.
         """
         call = await self._calls.place(params, None, face)
         try:

@@ -10,7 +10,7 @@ import re
 from aiohttp import hdrs, web
 
 from realtime.errors import InvalidRequest, OfferRefused, PreconditionFailed, PreconditionRequired
-from realtime.gateway import Gateway, IceServer
+from realtime.gateway import Answered, FaceParams, Gateway, IceServer
 from realtime.protocol import appserver as app
 from realtime.protocol import json
 from realtime.protocol.ids import parse_thread_id
@@ -39,13 +39,27 @@ class OfferQuery(app.RealtimeStartParams):
 async def take_offer(gateway: Gateway, request: web.Request) -> web.Response:
     """``POST`` of an offer: the answer, and where the call is found."""
     offer = await _text(request)
-    answered = await gateway.offers.take(_params(request, offer))
+    answered = await answer_to(request, gateway, _params(request, offer))
     path = f"/v1/threads/{parse_thread_id(request.match_info['threadId'])}/realtime/{answered.call_id}"
     response = web.Response(text=answered.sdp, status=201, content_type=OFFER)
     response.headers[hdrs.LOCATION] = path
     response.headers[hdrs.ETAG] = answered.etag
     _hand_out(gateway, response)
     return response
+
+
+async def answer_to(
+    request: web.Request, gateway: Gateway, params: app.RealtimeStartParams, face: FaceParams | None = None
+) -> Answered:
+    """Begin the call that a request asks for; raises ``ConnectionResetError`` when nobody is there to be answered.
+
+    Then the call is over: nobody has its name, and nobody will ever talk in it.
+    """
+    answered = await gateway.offers.take(params, face)
+    if request.transport is None or request.transport.is_closing():
+        await gateway.offers.hang_up(params.thread_id, answered.call_id)
+        raise ConnectionResetError("the client has left")
+    return answered
 
 
 async def trickle(gateway: Gateway, request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from realtime.protocol.ids import parse_thread_id
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime_beta import BetaCodec
 from realtime.server.access import Access, offered_protocols
+from realtime.server.call_resources import answer_to
 from realtime.server.client_secrets import parse_request, shown
 from realtime.server.clients import Clients
 from realtime.server.guard import REALTIME, STREAM, is_upgrade
@@ -112,7 +113,7 @@ class RealtimeDoor:
         # what is locked can be kept only where the client's events come by us
         transport = Transport(type="webrtc", sdp=offer, answered_by="gateway" if locked else None)
         params = await self._entry.params(request, secret, opening=session, transport=transport)
-        answered = await self._gateway.offers.take(params.start(), params)
+        answered = await answer_to(request, self._gateway, params.start(), params)
         if secret is not None:
             self._entry.secrets.spend(secret)
         headers = {"Location": f"{REALTIME}/calls/{answered.call_id}"}

@@ -378,3 +378,18 @@ async def test_a_call_by_http_lives_though_nobody_watches_the_thread(tmp_path: P
         await scene.upstream.until(lambda upstream: len(upstream.hung_up) == 1)
         read = await scene.client.call("thread/read", threadId=by_http)
         assert read["thread"]["realtime"]["state"] == "open"
+
+
+@pytest.mark.parametrize("path", ["/v1/threads/{thread}/realtime", "/v1/realtime/calls?thread_id={thread}"])
+async def test_a_page_that_leaves_before_it_is_answered_leaves_no_call(tmp_path: Path, path: str) -> None:
+    async with staged(tmp_path) as scene:
+        gate = asyncio.Event()
+        scene.upstream.replies = [Reply(gate=gate)]
+        url = scene.url + path.format(thread=scene.thread)
+        asking = asyncio.create_task(scene.http.post(url, data=OFFER, headers=SDP))
+        await scene.upstream.until(lambda upstream: len(upstream.asked) == 1)
+        asking.cancel()
+        await asyncio.wait([asking])
+        gate.set()
+        await scene.upstream.until(lambda upstream: upstream.hung_up == ["rtc_1"])
+        await scene.until("closed")
