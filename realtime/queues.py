@@ -34,7 +34,7 @@ class UpstreamOutbox:
         self._control_limit = control
         self._audio_ms = 0.0
         self._number = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._news = asyncio.Event()
         self._closed = False
         self._moved = asyncio.Event()
         self.attended = True
@@ -47,7 +47,7 @@ class UpstreamOutbox:
         if len(self._control) >= self._control_limit:
             raise Overloaded("too many events wait for the upstream")
         self._control.append(self._entry(text, 0.0))
-        self._wake()
+        self._news.set()
 
     def put_audio(self, text: str, duration_ms: float) -> int:
         """Queue a chunk; returns how many older ones were dropped to make room."""
@@ -58,7 +58,7 @@ class UpstreamOutbox:
             self._audio_ms -= self._audio.popleft().duration_ms
             dropped += 1
         self.dropped += dropped
-        self._wake()
+        self._news.set()
         return dropped
 
     async def room(self, duration_ms: float) -> None:
@@ -76,7 +76,7 @@ class UpstreamOutbox:
         """No more comes: ``get`` returns None once what is queued has left."""
         self._closed = True
         self._moved.set()
-        self._wake()
+        self._news.set()
 
     def drop_control(self) -> None:
         """Forget queued control messages: the connection they were meant for is gone."""
@@ -92,17 +92,12 @@ class UpstreamOutbox:
 
     async def get(self) -> str | None:
         """The next message, waiting for one; None after ``close``. For one consumer."""
-        while True:
-            entry = self._next()
-            if entry is not None:
-                return entry.text
+        while (entry := self._next()) is None:
             if self._closed:
                 return None
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            self._news.clear()
+            await self._news.wait()
+        return entry.text
 
     def _next(self) -> _Entry | None:
         if self._audio and (not self._control or self._audio[0].number < self._control[0].number):
@@ -115,10 +110,6 @@ class UpstreamOutbox:
     def _entry(self, text: str, duration_ms: float) -> _Entry:
         self._number += 1
         return _Entry(self._number, text, duration_ms)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class Rank(IntEnum):
@@ -159,7 +150,7 @@ class ClientOutbox:
         self._count = 0
         self._bytes = 0
         self._batch_at: float | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._news = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
         self._closed = False
@@ -183,7 +174,7 @@ class ClientOutbox:
         self._bytes += size
         if not self._has_room():
             self._roomy.clear()
-        self._wake()
+        self._news.set()
 
     async def get_batch(self, max_bytes: int = 65_536) -> list[str]:
         """What waits, in order, up to ``max_bytes`` (but at least one message); empty once closed and drained."""
@@ -191,11 +182,8 @@ class ClientOutbox:
         while not self._count:
             if self._closed:
                 return []
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            self._news.clear()
+            await self._news.wait()
         batch: list[str] = []
         taken = 0
         while self._count and taken < max_bytes:
@@ -227,7 +215,7 @@ class ClientOutbox:
         """No more comes; what waits still leaves."""
         self._closed = True
         self._roomy.set()
-        self._wake()
+        self._news.set()
 
     def __len__(self) -> int:
         return self._count
@@ -273,7 +261,3 @@ class ClientOutbox:
             self.shed_audio_ms += parcel.duration_ms
         else:
             self.shed_deltas += 1
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
