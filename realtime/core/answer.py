@@ -12,6 +12,7 @@ from realtime.core.actions import Flush, Play
 from realtime.core.call import BYTES_PER_MS, Call
 from realtime.core.faults import OWN_CUT_PREFIX
 from realtime.core.playback import Cut
+from realtime.core.recent import Recent
 from realtime.protocol.appserver import Item, Shed
 from realtime.protocol.audio import AudioChunk, base64_length, is_base64
 from realtime.protocol.ids import ItemId, ResponseId
@@ -42,7 +43,7 @@ class Answer:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._cuts: dict[ItemId, Cut] = {}
+        self._cuts = Recent[ItemId, Cut](64)
         self._silenced: ResponseId | None = None
         self._finished_items = 0
         self._paused_at: float | None = None
@@ -275,8 +276,6 @@ class Answer:
         """Mark the item: it was not heard to its end."""
         call = self._call
         self._cuts[cut.item_id] = cut
-        while len(self._cuts) > 64:
-            del self._cuts[next(iter(self._cuts))]
         known = {"status": "interrupted", "audio_ms": cut.audio_ms, "heard_ms": cut.heard_ms}
         if not call.items.is_open(cut.item_id):
             call.record(call.items.amend(cut.item_id, **known))

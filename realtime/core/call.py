@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from realtime.core.actions import Action, Notify, Record, Send
 from realtime.core.asks import Ask, Asks
@@ -12,6 +12,7 @@ from realtime.core.handoffs import Handoffs
 from realtime.core.history import History
 from realtime.core.items import ThreadItems
 from realtime.core.playback import Playback
+from realtime.core.recent import Recent
 from realtime.core.responses import METADATA_KEY, ResponseQueue
 from realtime.core.transcript import Transcript
 from realtime.protocol.appserver import Draft, Item, Notification, Shed
@@ -73,7 +74,7 @@ class Call:
         self.face: ClientFace | None = None
         self.speaking = False
         self.replayed: frozenset[ItemId] = frozenset()
-        self.unshown: dict[ItemId, JsonObject] = {}
+        self.unshown = Recent[ItemId, JsonObject](config.history_items)
         self.configured = False
         self.asks = 0
         self._number = 0
@@ -93,7 +94,7 @@ class Call:
         if self.state is State.OPEN:
             self.emit(Send(event))
 
-    def notify(self, method: str, params: dict[str, Any], shed: Shed = Shed.NEVER) -> None:
+    def notify(self, method: str, params: JsonObject, shed: Shed = Shed.NEVER) -> None:
         """A live notification of ``thread/realtime/``."""
         body: JsonObject = {"threadId": self.config.thread_id, **params}
         self.emit(Notify(Notification(f"thread/realtime/{method}", body), shed))
@@ -121,8 +122,6 @@ class Call:
         self.history.put(item_id, body)
         if self.config.call is not None:
             self.unshown[item_id] = body
-            while len(self.unshown) > self.config.history_items:
-                del self.unshown[next(iter(self.unshown))]
         if self.face is not None and not shown:
             self.face.hide(item_id)
         self.send(ItemCreate(item=body))

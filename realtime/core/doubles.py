@@ -6,6 +6,7 @@ upstream that gives no ids, or the same id to different events, loses none.
 
 from __future__ import annotations
 
+from realtime.core.recent import Recent
 from realtime.protocol.realtime import ServerEvent
 
 KEPT = 128
@@ -16,7 +17,7 @@ class Doubles:
     """What was received last on the connection that is talked over."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._seen = Recent[str, int](KEPT)
         self._generation = 0
 
     def has(self, event: ServerEvent, generation: int) -> bool:
@@ -30,8 +31,6 @@ class Doubles:
         if self._seen.get(event.event_id) == content:
             return True
         self._seen[event.event_id] = content
-        if len(self._seen) > KEPT:
-            del self._seen[next(iter(self._seen))]
         return False
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from realtime.core.recent import Recent
 from realtime.protocol import json
 from realtime.protocol.ids import CallId, ItemId, TurnId
 from realtime.protocol.realtime import Item
@@ -49,7 +50,7 @@ class Handoffs:
     """The calls of one conversation, and the turns whose words go to the voice."""
 
     def __init__(self) -> None:
-        self._seen: dict[CallId, None] = {}
+        self._seen = Recent[CallId, None](KEPT)
         self._unanswered: set[CallId] = set()
         self._owner: dict[TurnId, CallId] = {}
         self._turns: dict[TurnId, bool] = {}
@@ -65,8 +66,6 @@ class Handoffs:
         if call_id is None or call_id in self._seen:
             return None
         self._seen[call_id] = None
-        if len(self._seen) > KEPT:
-            del self._seen[next(iter(self._seen))]
         self._unanswered.add(call_id)
         if item.name == BACKGROUND_AGENT:
             return Delegated(call_id, item.id, request_text(item.arguments or ""))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from realtime.core.recent import Recent
 from realtime.protocol.audio import AudioChunk
 from realtime.protocol.ids import ItemId
 
@@ -46,15 +47,13 @@ class Playback:
     """The answer's items that may still be playing."""
 
     def __init__(self) -> None:
-        self._tracks: dict[ItemId, _Track] = {}
+        self._tracks = Recent[ItemId, _Track](KEPT)
 
     def received(self, item_id: ItemId, chunk: AudioChunk, *, now: float) -> None:
         """A chunk of the item is on its way to the person."""
         track = self._tracks.get(item_id)
         if track is None:
             track = self._tracks[item_id] = _Track(first=now)
-            while len(self._tracks) > KEPT:
-                del self._tracks[next(iter(self._tracks))]
         track.samples_ms += chunk.duration_ms
 
     def audio_ms(self, item_id: ItemId) -> int | None:

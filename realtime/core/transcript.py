@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from realtime.core.actions import Line
+from realtime.core.recent import Recent
 from realtime.protocol.ids import ItemId
 
 KEPT = 512
@@ -31,7 +32,7 @@ class Transcript:
     """The lines of one call, in the order in which they began."""
 
     def __init__(self, new_id: Callable[[], ItemId]) -> None:
-        self._entries: dict[ItemId, _Entry] = {}
+        self._entries = Recent[ItemId, _Entry](KEPT)
         self._new_id = new_id
 
     def item_of(self, item_id: ItemId | None, role: str) -> ItemId:
@@ -80,6 +81,4 @@ class Transcript:
 
     def _open(self, item_id: ItemId, role: str) -> _Entry:
         entry = self._entries[item_id] = _Entry(role)
-        while len(self._entries) > KEPT:
-            del self._entries[next(iter(self._entries))]
         return entry

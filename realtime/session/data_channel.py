@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from realtime.core.actions import CloseReason, Interrupt
+from realtime.core.recent import Recent
 from realtime.errors import Overloaded, SessionNotFound
 from realtime.protocol import json
 from realtime.protocol.appserver import Shed
@@ -25,6 +26,8 @@ HELD = 512
 """Events that wait for the channel to open; with more, nobody is there."""
 MAX_EVENT = 262_144
 """Characters of an event; sound does not come this way."""
+REMEMBERED = 64
+"""Items and responses of which sound may still go out."""
 _LOOKED_AT = ('"response.output_item.added"', '"response.done"')
 
 
@@ -152,20 +155,18 @@ class _Playing:
     """Of which response sound is going out: from its first item's first sound until it is done and drained."""
 
     def __init__(self) -> None:
-        self._responses: dict[str, str] = {}
+        self._responses = Recent[str, str](REMEMBERED)
         self._sounding: dict[str, bool] = {}
         """By response: whether all its sound, up to now, has gone out."""
-        self._done: dict[str, None] = {}
+        self._done = Recent[str, None](REMEMBERED)
 
     def learn(self, event: JsonObject) -> tuple[_Change, str] | None:
         """``response.output_item.added`` tells whose an item is, ``response.done`` that no more will come."""
         if event.get("type") == "response.output_item.added":
             self._responses[str(event["item"].get("id"))] = str(event.get("response_id"))
-            _bound(self._responses)
         elif event.get("type") == "response.done":
             response_id = str(event["response"].get("id"))
             self._done[response_id] = None
-            _bound(self._done)
             return self._stop(response_id)
         return None
 
@@ -196,8 +197,3 @@ class _Playing:
             del self._sounding[response_id]
             return "stopped", response_id
         return None
-
-
-def _bound(known: dict[str, str] | dict[str, None], most: int = 64) -> None:
-    while len(known) > most:
-        del known[next(iter(known))]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from realtime.core.actions import ClientJoined, ClientSent, Loss, Relay, Send
 from realtime.core.answer import Answer
@@ -361,7 +360,7 @@ class Face:
 
 
 def _origin(command: ClientSent) -> Origin:
-    event_id: Any = command.event.get("event_id")
+    event_id = command.event.get("event_id")
     return Origin(command.client, event_id if isinstance(event_id, str) else None)
 
 

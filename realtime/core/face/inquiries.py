@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from realtime.core.asks import Origin
+from realtime.core.recent import Recent
 from realtime.protocol.json import JsonObject
 
 KEPT = 1024
@@ -60,7 +61,7 @@ class Inquiries:
     """In the order they were sent, by the id they were sent under."""
 
     def __init__(self) -> None:
-        self._pending: dict[str, Inquiry] = {}
+        self._pending = Recent[str, Inquiry](KEPT)
         self._number = 0
 
     def sent(self, inquiry: Inquiry) -> str:
@@ -73,8 +74,6 @@ class Inquiries:
     def keep(self, event_id: str, inquiry: Inquiry) -> None:
         """The same, under a given id."""
         self._pending[event_id] = inquiry
-        while len(self._pending) > KEPT:
-            del self._pending[next(iter(self._pending))]
 
     def answered(self, event: JsonObject) -> Inquiry | None:
         """The inquiry that an upstream event answers; it is forgotten."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from realtime.core.face.order import Order
 from realtime.core.handoffs import BACKGROUND_AGENT
+from realtime.core.recent import Recent
 from realtime.core.responses import METADATA_KEY
 from realtime.protocol.json import JsonObject
 
@@ -44,12 +44,12 @@ class Screen:
     def __init__(self, is_own: Callable[[str | None], bool], owe: Callable[[], None]) -> None:
         self._is_own = is_own
         self._owe = owe
-        self._hidden: dict[str, None] = {}
+        self._hidden = Recent[str, None](KEPT)
         self._client_ids: dict[str, str] = {}
         self._upstream_ids: dict[str, str] = {}
         self._conversation_id: str | None = None
         self.responses: dict[str, ShownResponse] = {}
-        self.known: dict[str, JsonObject] = {}
+        self.known = Recent[str, JsonObject](KEPT)
         """Items that were shown, as they were shown last, by id."""
         self.order = Order(lambda item_id: item_id not in self._hidden)
         self.clients: dict[str, None] = {}
@@ -60,7 +60,6 @@ class Screen:
     def hide(self, item_id: str) -> None:
         """The item is ours."""
         self._hidden[item_id] = None
-        _bound(self._hidden)
 
     def is_hidden(self, item_id: object) -> bool:
         """True for an item of ours."""
@@ -162,7 +161,6 @@ class Screen:
         if event["type"] in _ITEM_EVENTS:
             self.known.pop(item_id, None)
             self.known[item_id] = light(item)
-            _bound(self.known)
         return True
 
     def _is_own_call(self, item: JsonObject, item_id: str) -> bool:
@@ -232,8 +230,3 @@ def light(item: JsonObject) -> JsonObject:
         return item
     parts = [{name: value for name, value in part.items() if name not in ("audio", "image_url")} for part in content]
     return {**item, "content": parts}
-
-
-def _bound(kept: dict[str, Any]) -> None:
-    while len(kept) > KEPT:
-        del kept[next(iter(kept))]
