@@ -28,6 +28,7 @@ _DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Setup = Literal["actpass", "active", "passive"]
+_SETUPS: Final[tuple[Setup, ...]] = ("actpass", "active", "passive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +233,11 @@ def _credentials(part: _Part, session: _Part) -> tuple[str, str]:
 
 
 def _setup(part: _Part, session: _Part) -> Setup:
-    setup = part.one("setup") or session.one("setup") or "actpass"
-    if setup not in ("actpass", "active", "passive"):
+    text = part.one("setup") or session.one("setup") or "actpass"
+    setup = next((setup for setup in _SETUPS if setup == text), None)
+    if setup is None:
         raise NegotiationFailed("a=setup is malformed")
-    return setup  # type: ignore[return-value]  # narrowed by the line above
+    return setup
 
 
 def _fingerprints(part: _Part, session: _Part) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from realtime.agents.agent import AgentMessage
 from realtime.protocol.appserver import Record, Turn
@@ -42,7 +42,7 @@ def turn_metadata(client: Mapping[str, str], turn: Turn) -> dict[str, str]:
     return {TURN_METADATA: encode(members)}
 
 
-def _of_turn(turn: Any) -> list[AgentMessage]:
+def _of_turn(turn: object) -> list[AgentMessage]:
     """Tolerant of records that another version wrote: what cannot be read is left out."""
     if not isinstance(turn, dict):
         return []

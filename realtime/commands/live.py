@@ -86,10 +86,10 @@ class SoundCard:
     def start(self, ports: SoundPorts) -> None:
         """Open both streams; see the contract."""
 
-        def on_heard(block: Any, frames: int, time: Any, status: Any) -> None:
+        def on_heard(block: Any, frames: int, time: object, status: object) -> None:
             ports.heard(bytes(block))
 
-        def on_wanted(block: Any, frames: int, time: Any, status: Any) -> None:
+        def on_wanted(block: Any, frames: int, time: object, status: object) -> None:
             block[:] = ports.wanted(frames)
 
         def on_finished() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from realtime.mock.host import MockHost
 from realtime.protocol.json import JsonObject
@@ -29,7 +28,7 @@ class _Harm:
     do: Callable[[MockHost], None]
 
 
-def _fault(fault: str, event: str | None = None, **args: Any) -> JsonObject:
+def _fault(fault: str, event: str | None = None, **args: object) -> JsonObject:
     match = {"match": {"type": event}} if event is not None else {}
     return {"fault": fault, "on": "server", "args": args, **match}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from realtime.mock.refusal import Refused
 from realtime.mock.schema import integer, mapping, nullable, number, one_of, record, text
@@ -85,7 +85,7 @@ class Faults:
     def add(self, spec: JsonObject) -> Fault:
         """Enter a fault as ``POST /_mock/faults`` describes it; raises ``Refused``."""
         _SHAPE(spec, "")
-        args: dict[str, Any] = spec.get("args") or {}
+        args: JsonObject = spec.get("args") or {}
         _ARGUMENTS(args, "args")
         _check_place(spec["fault"], spec["on"])
         self._made += 1

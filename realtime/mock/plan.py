@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from realtime.mock.configuration import check_choice
 from realtime.mock.conversation import lines
@@ -101,7 +100,7 @@ def _forced(choice: str | JsonObject, remote: dict[str, RemoteTool]) -> str | No
     return next(fitting, None)
 
 
-def _metadata(value: dict[str, Any] | None) -> dict[str, str] | None:
+def _metadata(value: JsonObject | None) -> dict[str, str] | None:
     if value is None:
         return None
     sound = all(

@@ -128,7 +128,7 @@ class RealtimeMock:
         """Set the clock forward: what is due by then happens now, the end of sessions too."""
         self._ask(lambda: self._host.advance(seconds))
 
-    def add_fault(self, fault: str, on: str = "server", **more: Any) -> str:
+    def add_fault(self, fault: str, on: str = "server", **more: object) -> str:
         """Arm a fault, as ``POST /_mock/faults`` does; returns its id. Raises ``ValueError``."""
         return self._ask(lambda: self._host.faults.add({"fault": fault, "on": on, **more}).id)
 

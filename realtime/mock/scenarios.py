@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from realtime.errors import ConfigurationError
 from realtime.mock import wrappers
@@ -42,7 +41,7 @@ class Scenario:
             host.faults.add(fault)
 
 
-def _fault(fault: str, event: str | None = None, *, on: str = "server", times: int = 0, **args: Any) -> JsonObject:
+def _fault(fault: str, event: str | None = None, *, on: str = "server", times: int = 0, **args: object) -> JsonObject:
     """A fault on every event of a type; on ``times`` of them where a number is given."""
     match = {"match": {"type": event}} if event is not None else {}
     return {"fault": fault, "on": on, "times": times, "args": args, **match}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from realtime.mock.schema import wrong_value
 from realtime.mock.speech.contracts import SAMPLE_RATE
 from realtime.mock.speech.g711 import A_LAW, MU_LAW, Law
-from transports.audio import Resampler
+from transports.audio import Resampler, Samples
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """What one event may hold."""
@@ -73,6 +72,6 @@ def decode_audio(audio: str, path: str) -> bytes:
     return data
 
 
-def _resampled(samples: Any, rate: int, wanted: int) -> np.ndarray[Any, np.dtype[np.int16]]:
+def _resampled(samples: Samples, rate: int, wanted: int) -> Samples:
     resampler = Resampler(rate, wanted)
     return np.concatenate((resampler.push(samples), resampler.flush()))

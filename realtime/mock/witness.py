@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -88,7 +88,7 @@ def type_of(kind: str | type[BaseModel]) -> str:
     """
     if isinstance(kind, str):
         return kind
-    allowed: tuple[Any, ...] = ()
+    allowed: tuple[object, ...] = ()
     if (member := kind.model_fields.get("type")) is not None:
         allowed = getattr(member.annotation, "__args__", ())
     if len(allowed) != 1 or not isinstance(allowed[0], str):

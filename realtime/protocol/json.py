@@ -31,7 +31,7 @@ def decode_object(text: str | bytes) -> JsonObject:
     return value
 
 
-def encode(value: Any) -> str:
+def encode(value: object) -> str:
     """Serialise compactly; raises ``ValueError`` for what JSON cannot say."""
     try:
         return orjson.dumps(value).decode()
@@ -54,7 +54,7 @@ def _may_be_deep(text: str | bytes) -> bool:
     return text.count(b"[") + text.count(b"{") > MAX_DEPTH
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     """Depth of nesting, found level by level (no recursion)."""
     level, depth = [value], 0
     while level:

@@ -10,12 +10,12 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from realtime.errors import Overloaded
-from realtime.protocol.complaint import Complaint
+from realtime.protocol.complaint import Complaint, missing
 from realtime.protocol.ids import ThreadId, new_session_id
 from realtime.protocol.json import JsonObject
 
@@ -128,10 +128,10 @@ def parse_request(values: JsonObject) -> SecretRequest:
     try:
         return SecretRequest.model_validate(values)
     except ValidationError as error:
-        fault: Any = error.errors(include_url=False, include_input=False)[0]
+        fault = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(step) for step in fault["loc"])
         if fault["type"] == "missing":
-            raise Complaint("missing_required_parameter", f"Missing required parameter: '{path}'.", path) from None
+            raise missing(path) from None
         if fault["type"] == "extra_forbidden":
             raise Complaint("unknown_parameter", f"Unknown parameter: '{path}'.", path) from None
         code = "invalid_type" if fault["type"].endswith("_type") else "invalid_value"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from realtime.gateway import Gateway, Outgoing, Sink
 from realtime.protocol import appserver as app
@@ -32,7 +32,8 @@ class Pace(Enum):
     """Never waits for the store: done at once, unless an opening call is before it."""
 
 
-Handler = Callable[[Gateway, Sink, Any], Awaitable[Answer]]
+P = TypeVar("P", bound=app.Params)
+Handler = Callable[[Gateway, Sink, P], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Method:
     """A row: ``subscribes`` says that the connection is subscribed to the named thread before the call."""
 
     params: type[app.Params]
-    handler: Handler
+    handler: Handler[Any]
     summary: str
     pace: Pace = Pace.ORDERED
     subscribes: bool = False
@@ -156,11 +157,11 @@ async def _list_voices(gateway: Gateway, sink: Sink, params: app.NoParams) -> An
     )
 
 
-def _ordered(params: type[app.Params], handler: Handler, summary: str) -> Method:
+def _ordered(params: type[P], handler: Handler[P], summary: str) -> Method:
     return Method(params, handler, summary)
 
 
-def _subscribing(params: type[app.Params], handler: Handler, summary: str, pace: Pace = Pace.ORDERED) -> Method:
+def _subscribing(params: type[P], handler: Handler[P], summary: str, pace: Pace = Pace.ORDERED) -> Method:
     return Method(params, handler, summary, pace, subscribes=True)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import hdrs, http_exceptions, web
 
@@ -114,7 +113,7 @@ class _Connection(web.RequestHandler):
         response.force_close()
         return response
 
-    def log_exception(self, *args: Any, **kw: Any) -> None:
+    def log_exception(self, *args: object, **kw: object) -> None:
         if isinstance(kw.get("exc_info"), _OF_THE_CLIENT):
             _log.debug("a client sent what is not valid HTTP")
         else:

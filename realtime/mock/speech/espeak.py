@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from ctypes import CDLL, CFUNCTYPE, POINTER, c_char_p, c_int, c_short, c_size_t, c_uint, c_void_p, string_at
+from typing import TYPE_CHECKING
 
 from realtime.mock.speech.voices import Sound, is_low
+
+if TYPE_CHECKING:
+    from ctypes import _Pointer
 
 _SYNCHRONOUS = 2
 _UTF_8 = 1
@@ -47,10 +51,10 @@ class Espeak:
         self._library.espeak_Synth(plain, len(plain) + 1, 0, 0, 0, _UTF_8, None, None)
         return Sound(b"".join(self._pieces), self._rate, _SCALE)
 
-    def _take(self, wave: object, samples: int, events: object) -> int:
+    def _take(self, wave: _Pointer[c_short], samples: int, events: object) -> int:
         del events
         if wave and samples > 0:
-            self._pieces.append(string_at(wave, samples * 2))  # type: ignore[arg-type]
+            self._pieces.append(string_at(wave, samples * 2))
         return 0
 
 

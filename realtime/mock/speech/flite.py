@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from ctypes import CDLL, POINTER, Structure, c_char_p, c_float, c_int, c_short, c_void_p, string_at
+from typing import TYPE_CHECKING
 
 from realtime.mock.speech.voices import Sound, is_low
+
+if TYPE_CHECKING:
+    from ctypes import _Pointer
 
 _LOW, _HIGH = "rms", "slt"
 
@@ -53,8 +57,9 @@ class Flite:
             self._library.delete_wave(wave)
 
 
-def _registered(name: str) -> POINTER(_Voice):  # type: ignore[valid-type]
+def _registered(name: str) -> _Pointer[_Voice]:
     library = CDLL(f"libflite_cmu_us_{name}.so.1")
     register = library[f"register_cmu_us_{name}"]
     register.argtypes, register.restype = (c_char_p,), POINTER(_Voice)
-    return register(None)
+    voice: _Pointer[_Voice] = register(None)
+    return voice
