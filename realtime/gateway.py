@@ -15,14 +15,14 @@ from realtime.calls import Calls
 from realtime.core import actions as act
 from realtime.core.config import SessionConfig
 from realtime.desk import Breaks, Desk
-from realtime.errors import Draining, Overloaded, StoreError, UpstreamBusy
+from realtime.errors import Draining, Overloaded, StoreError, TurnNotFound, UpstreamBusy
 from realtime.lanes import Outgoing, Sink
 from realtime.library import Library, RecordPage
 from realtime.live_call import Makers
 from realtime.offers import Answered, Offers
 from realtime.open_threads import OpenThreads, Resumption
 from realtime.protocol import appserver as app
-from realtime.protocol.ids import ThreadId
+from realtime.protocol.ids import ThreadId, TurnId
 from realtime.protocol.json import JsonObject
 from realtime.protocol.realtime_v1 import codec_for
 from realtime.session.config import SessionBuilder, ThreadDigest
@@ -234,16 +234,24 @@ class Gateway:
         return begun.turn
 
     async def steer_turn(self, params: app.TurnSteerParams) -> app.Turn:
-        """Steer the running turn; raises ``TurnNotFound``."""
+        """Steer the running turn; raises ``TurnNotFound``, also when the client means another one."""
         await self.library.get(params.thread_id)
+        self._expect_turn(params.thread_id, params.expected_turn_id, params.turn_id)
         joined = self._turns.steer(params.thread_id, params.text)
         await asyncio.shield(joined.committed)
         return joined.turn
 
     async def interrupt_turn(self, params: app.TurnInterruptParams) -> None:
-        """Stop the running turn; raises ``TurnNotFound``."""
+        """Stop the running turn; raises ``TurnNotFound``, also when the client means another one."""
         await self.library.get(params.thread_id)
+        self._expect_turn(params.thread_id, params.turn_id)
         self._turns.interrupt(params.thread_id)
+
+    def _expect_turn(self, thread_id: ThreadId, *named: TurnId | None) -> None:
+        """What was meant for a turn that has ended must not hit the one that runs by now."""
+        running = self._turns.running(thread_id)
+        if running is not None and any(turn_id not in (None, running.id) for turn_id in named):
+            raise TurnNotFound("that turn does not run")
 
     # -- what calls are made of ----------------------------------------------------------------------------
 

@@ -46,11 +46,10 @@ class Library:
         return await self._store.thread(thread_id)
 
     async def read(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
-        """The thread as ``thread/read`` shows it: ``{id, …, items, turns}``."""
+        """The thread as ``thread/read`` shows it: ``{id, …, items, turns}``; no turns where they are not wanted."""
         thread = await self._store.thread(thread_id)
         folded = fold(await self._all(thread_id))
-        turns = {"turns": folded.turns} if include_turns else {}
-        return {**thread.to_json(), "items": folded.items, **turns}
+        return {**thread.to_json(), "items": folded.items, "turns": folded.turns if include_turns else []}
 
     async def page(self, params: app.ThreadListParams) -> ThreadPage:
         """Threads, newest first."""

@@ -87,12 +87,10 @@ class OpenThreads:
         lane = await self.lane(params.thread_id)
         head = lane.hold(sink)
         thread = lane.thread
-        if params.after_seq is None:
-            return Resumption(thread, resumed=True, reason=None, after=head)
-        lost = params.after_seq > head or (params.epoch is not None and params.epoch != thread.epoch)
-        if lost:
+        after = head if params.after_seq is None else params.after_seq
+        if after > head or params.epoch not in (None, thread.epoch):
             return Resumption(thread, resumed=False, reason="position_unknown", after=0)
-        return Resumption(thread, resumed=True, reason=None, after=params.after_seq)
+        return Resumption(thread, resumed=True, reason=None, after=after)
 
     async def replay(self, resumption: Resumption, sink: Sink) -> None:
         """Send the records above ``after`` up to the head, ``thread/replayDone``, then let go what was held."""

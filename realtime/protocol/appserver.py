@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from realtime.protocol.ids import CallId, ItemId, ResponseId, Seq, ThreadId, TurnId
@@ -46,6 +46,15 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+def _left_out_when_null(*names: str) -> Any:
+    """The app-server takes null in an optional member for one that was left out: so the default stands."""
+
+    def default(model: type[Params], value: object, info: ValidationInfo) -> object:
+        return model.model_fields[str(info.field_name)].default if value is None else value
+
+    return field_validator(*names, mode="before")(classmethod(default))
+
+
 class ThreadParams(Params):
     thread_id: ThreadId
 
@@ -62,17 +71,23 @@ class ThreadStartParams(Params):
 class ThreadReadParams(ThreadParams):
     include_turns: bool = True
 
+    _nulls = _left_out_when_null("include_turns")
+
 
 class ThreadListParams(Params):
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=500)
     archived: bool = False
 
+    _nulls = _left_out_when_null("limit", "archived")
+
 
 class ThreadResumeParams(ThreadParams):
     after_seq: int | None = Field(default=None, ge=0)
     epoch: str | None = None
     audio: bool = False
+
+    _nulls = _left_out_when_null("audio")
 
 
 class TextInput(Params):
@@ -91,7 +106,10 @@ class TurnStartParams(ThreadParams):
 
 
 class TurnSteerParams(ThreadParams):
+    """``expected_turn_id`` is the app-server's name, ``turn_id`` that of ``turn/interrupt``."""
+
     input: list[TextInput] = Field(min_length=1)
+    expected_turn_id: TurnId | None = None
     turn_id: TurnId | None = None
 
     @property
@@ -156,6 +174,8 @@ class AppendTextParams(ThreadParams):
     text: Text
     role: TextRole = "user"
     respond: bool | None = None
+
+    _nulls = _left_out_when_null("role")
 
 
 class AppendSpeechParams(ThreadParams):

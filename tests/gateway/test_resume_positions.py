@@ -84,6 +84,8 @@ ROWS = (
     Row({"afterSeq": 2**63}, WHOLE, resumed=False),
     Row({"afterSeq": 2, "epoch": "another"}, WHOLE, resumed=False),
     Row({"afterSeq": RECORDS, "epoch": ""}, WHOLE, resumed=False),
+    Row({"epoch": "another"}, WHOLE, resumed=False),
+    Row({"audio": None}, NOTHING, own_epoch=True),
     Row({"afterSeq": RECORDS + 1}, WHOLE, resumed=False, own_epoch=True),
 )
 
