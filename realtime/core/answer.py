@@ -163,7 +163,9 @@ class Answer:
         call = self._call
         if event.delta is None or call.config.modality == "text" or not is_base64(event.delta):
             return
-        if event.item_id in self._cuts or (event.response_id is not None and event.response_id == self._silenced):
+        if event.item_id in self._cuts or call.playback.is_over(event.item_id):
+            return
+        if event.response_id is not None and event.response_id == self._silenced:
             return
         chunk = self._chunk(event, event.delta)
         if event.item_id is not None:
@@ -207,11 +209,11 @@ class Answer:
         In a WebRTC call the upstream plays, and so cuts by itself: ``truncated`` says where.
         """
         call = self._call
-        sounding = call.playback.is_playing(now=call.now)
+        may_sound = call.playback.may_sound()
         cuts = call.playback.interrupted(now=call.now)
         if call.responses.active is not None:
             self._silenced = call.responses.active
-        if cuts or sounding:
+        if cuts or may_sound:
             call.emit(Flush(cuts[-1].item_id if cuts else None))
         if call.config.call is None:
             for cut in cuts:

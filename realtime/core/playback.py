@@ -14,6 +14,8 @@ from realtime.protocol.ids import ItemId
 
 KEPT = 16
 """Items remembered; older ones have long been heard."""
+COUNTING_MS = 20
+"""A report that is short of an item's end by less tells of how the client counts: the item was heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class _Track:
         # A hair above, so that sums of exact fractions do not fall a millisecond short.
         return int(self.samples_ms + 1e-6)
 
+    @property
+    def reported_whole(self) -> bool:
+        return self.report is not None and self.report > self.received - COUNTING_MS
+
 
 class Playback:
     """The answer's items that may still be playing."""
@@ -67,7 +73,7 @@ class Playback:
         if track is None or track.stale:
             return None
         track.report = ms
-        if track.cut is None or ms >= track.cut:
+        if track.cut is None or ms >= track.cut or (track.cut == track.received and track.reported_whole):
             return None
         track.cut = ms
         return Cut(item_id, ms, track.received)
@@ -89,19 +95,33 @@ class Playback:
             if item_id is None or known == item_id:
                 track.active = False
 
+    def is_over(self, item_id: ItemId | None) -> bool:
+        """True once the item was cut off, or flushed as heard."""
+        track = self._tracks.get(item_id) if item_id is not None else None
+        return track is not None and track.cut is not None
+
+    def may_sound(self) -> bool:
+        """True while anything was played that was neither cut nor reported as heard to its end.
+
+        The clock does not tell: a client may lag behind it by any time, by its buffers or because it was suspended.
+        """
+        return any(track.cut is None and not track.reported_whole for track in self._tracks.values())
+
     def interrupted(self, *, now: float) -> list[Cut]:
-        """The person cuts in: what has to be cut, in order. Each item is cut once."""
+        """The person cuts in: what has to be cut, in order. Each item is cut once.
+
+        What the clock holds for heard is cut at its end: only a report of less cuts it again.
+        """
         cuts, free_at = [], 0.0
         last = next(reversed(self._tracks), None)
         for item_id, track in self._tracks.items():
             begins = max(track.first, free_at)
             free_at = begins + track.samples_ms / 1000
-            if track.cut is not None or track.stale or not track.received:
+            if track.cut is not None or not track.received:
                 continue
             heard = track.report if track.report is not None else int(max(0.0, now - begins) * 1000)
-            heard = min(heard, track.received)
-            if heard < track.received or (track.active and item_id == last):
-                track.cut = heard
+            track.cut = heard = min(heard, track.received)
+            if not track.stale and (heard < track.received or (track.active and item_id == last)):
                 cuts.append(Cut(item_id, heard, track.received))
         return cuts
 

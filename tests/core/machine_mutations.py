@@ -49,6 +49,8 @@ def _without_flush(old: Any, call: Any, action: Any) -> None:
 def _forget_cuts(old: Any, answer: Any, event: Any) -> None:
     answer._cuts.clear()
     answer._silenced = None
+    for track in answer._call.playback._tracks.values():
+        track.cut = None
     old(answer, event)
 
 

@@ -45,6 +45,7 @@ class Oracle:
         self._shown: dict[str, _Shown] = {}
         self._finished_lines: set[str] = set()
         self._audio: dict[str, _Heard] = {}
+        self._played: set[str] = set()
         self._flushed: set[str] = set()
         self._flushes = False
         self._calls: dict[str, bool] = {}
@@ -97,9 +98,11 @@ class Oracle:
                 self._records(action.draft)
             case act.Play():
                 hold(action.chunk.item_id not in self._flushed, f"played after its flush: {action.chunk.item_id}")
+                if action.chunk.item_id is not None:
+                    self._played.add(action.chunk.item_id)
             case act.Flush():
                 self._flushes = True
-                self._flushed.add(str(action.item_id))
+                self._flushed |= self._played | {str(action.item_id)}
             case act.Relay():
                 hold(False, "nobody is relayed to where no client speaks the Realtime API")
             case _:

@@ -126,7 +126,38 @@ def test_an_answer_that_was_heard_to_its_end_is_not_cut() -> None:
     driver.now += 1.5
     driver.receive("input_audio_buffer.speech_started", item_id="u1")
     assert truncations(driver) == []
-    assert driver.of(act.Flush) == []
+
+
+def test_whatever_the_clock_says_a_client_that_lags_is_silenced_once() -> None:
+    driver = speaking(1000)
+    finish(driver)
+    driver.now += 1.5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.receive("input_audio_buffer.speech_started", item_id="u2")
+    assert driver.of(act.Flush) == [act.Flush(None)]
+    driver.apply(act.Played(ItemId("a1"), 990))  # how the client counts
+    assert truncations(driver) == []
+    driver.apply(act.Played(ItemId("a1"), 700))
+    assert truncations(driver) == [("a1", 700)]
+    assert driver.records()[-1][1]["heardMs"] == 700
+
+
+def test_a_client_that_has_played_all_of_it_is_not_silenced() -> None:
+    driver = speaking(1000)
+    finish(driver)
+    driver.apply(act.Played(ItemId("a1"), 1000))
+    driver.now += 0.5
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    assert (truncations(driver), driver.of(act.Flush)) == ([], [])
+
+
+def test_an_answer_of_a_lost_connection_is_silenced_once_and_not_cut() -> None:
+    driver = speaking(1000)
+    driver.lose()
+    driver.reopen()
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.receive("input_audio_buffer.speech_started", item_id="u2")
+    assert (truncations(driver), driver.of(act.Flush)) == ([], [act.Flush(None)])
 
 
 def test_the_refusal_of_our_truncation_disturbs_nobody() -> None:
