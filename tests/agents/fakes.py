@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Output, Progress
+from realtime.agents.embedded import EmbeddedAgent
 from realtime.agents.steering import Ear
 from realtime.protocol.ids import ThreadId, TurnId
 
@@ -102,15 +103,16 @@ async def reply(agent: BackgroundAgent, request: str, memory: Memory | None = No
 
 
 class Talk:
-    """An agent at work, in a task of ``group``: what it says, and a way to steer it."""
+    """The embedded agent at work, in a task of ``group``: what it says, and a way to steer it."""
 
-    def __init__(self, group: asyncio.TaskGroup, agent: BackgroundAgent, request: str) -> None:
+    def __init__(self, group: asyncio.TaskGroup, request: str) -> None:
+        self.clock = Time()
         self.ear = new_ear()
         self._said: asyncio.Queue[AgentUpdate | None] = asyncio.Queue()
-        self.work = group.create_task(self._listen(agent, task(request, ear=self.ear)))
+        self.work = group.create_task(self._listen(task(request, ear=self.ear)))
 
-    async def _listen(self, agent: BackgroundAgent, given: AgentTask) -> None:
-        async for update in agent.run(given):
+    async def _listen(self, given: AgentTask) -> None:
+        async for update in EmbeddedAgent(self.clock).run(given):
             self._said.put_nowait(update)
         self._said.put_nowait(None)
 
@@ -119,3 +121,10 @@ class Talk:
         async with asyncio.timeout(5):
             update = await self._said.get()
         return f"({update.text})" if isinstance(update, Progress) else update.text if update else None
+
+
+@asynccontextmanager
+async def talking(request: str) -> AsyncIterator[Talk]:
+    """A talk that is over, or cancelled, by the end of the block."""
+    async with asyncio.TaskGroup() as group:
+        yield Talk(group, request)

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.loopback import listening
+
 Write = Callable[[dict[str, Any] | str], Awaitable[None]]
 """Writes an event, or a line as it is."""
 Script = Callable[[int, Write], Awaitable[None]]
@@ -52,16 +54,9 @@ async def serving(script: Script | int) -> AsyncIterator[Service]:
     service = Service(script)
     application = web.Application()
     application.router.add_post("/v1/responses", service.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        service.url = f"http://{host}:{port}/v1"
+    async with listening(application) as address:
+        service.url = f"{address}/v1"
         yield service
-    finally:
-        await runner.cleanup()
 
 
 def message(text: str, phase: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from realtime.agents.clock import SystemClock
 from realtime.agents.embedded import ABILITIES, EmbeddedAgent
 from realtime.agents.wishes import wishes
-from tests.agents.fakes import NOON, Memory, Talk, Time, reply, task, updates
+from tests.agents.fakes import NOON, Memory, Time, reply, talking, task, updates
 
 
 @pytest.fixture
@@ -119,33 +119,27 @@ async def test_the_same_wish_at_the_same_moment_has_the_same_answer(agent: Embed
 
 
 async def test_a_timer_reports_and_ends() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "set a timer for two minutes")
+    async with talking("set a timer for two minutes") as talk:
         assert await talk.next() == "(Your timer for 2 minutes is running.)"
-        await clock.pass_by(60)
+        await talk.clock.pass_by(60)
         assert await talk.next() == "(1 minute left on your timer.)"
-        await clock.pass_by(50)
+        await talk.clock.pass_by(50)
         assert await talk.next() == "(10 seconds left on your timer.)"
-        await clock.pass_by(10)
+        await talk.clock.pass_by(10)
         assert await talk.next() == "Time is up: your timer for 2 minutes has ended."
         assert await talk.next() is None
 
 
 async def test_a_short_timer_only_ends() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "set a timer for 10 seconds and what is 2 plus 2?")
+    async with talking("set a timer for 10 seconds and what is 2 plus 2?") as talk:
         assert await talk.next() == "(Your timer for 10 seconds is running. 2 plus 2 is 4.)"
-        await clock.pass_by(10)
+        await talk.clock.pass_by(10)
         assert await talk.next() == "Time is up: your timer for 10 seconds has ended."
         assert await talk.next() is None
 
 
 async def test_a_timer_is_steered() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "start a ten second timer")
+    async with talking("start a ten second timer") as talk:
         await talk.next()
         for steering, answer in [
             ("how long is left?", "10 seconds left on your timer for 10 seconds."),
@@ -160,7 +154,7 @@ async def test_a_timer_is_steered() -> None:
         ]:
             talk.ear.put(steering)
             assert await talk.next() == f"({answer})"
-        await clock.pass_by(5)
+        await talk.clock.pass_by(5)
         talk.ear.put("how much time is left")
         assert await talk.next() == "(7 seconds left on your timer for 12 seconds.)"
         talk.ear.put("cancel the timer")
@@ -170,8 +164,7 @@ async def test_a_timer_is_steered() -> None:
 
 @pytest.mark.parametrize("words", ["never mind", "stop", "cancel it", "Cancel the timer, please.", "stop that timer"])
 async def test_ways_to_cancel(words: str) -> None:
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(Time()), "set a timer for 10 seconds")
+    async with talking("set a timer for 10 seconds") as talk:
         await talk.next()
         talk.ear.put(words)
         assert await talk.next() == "Your timer for 10 seconds is cancelled, with 10 seconds left."
@@ -179,9 +172,7 @@ async def test_ways_to_cancel(words: str) -> None:
 
 
 async def test_several_timers() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "set a timer for 10 seconds")
+    async with talking("set a timer for 10 seconds") as talk:
         await talk.next()
         talk.ear.put("set another timer for 5 seconds")
         assert await talk.next() == "(Your timer for 5 seconds is running.)"
@@ -189,7 +180,7 @@ async def test_several_timers() -> None:
         assert await talk.next() == (
             "(10 seconds left on your timer for 10 seconds. 5 seconds left on your timer for 5 seconds.)"
         )
-        await clock.pass_by(5)
+        await talk.clock.pass_by(5)
         assert await talk.next() == "(Time is up: your timer for 5 seconds has ended.)"
         talk.ear.put("set a timer for 1 minute")
         await talk.next()
@@ -199,21 +190,17 @@ async def test_several_timers() -> None:
 
 
 async def test_a_reminder_says_of_what() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "remind me in 10 minutes to call mum")
+    async with talking("remind me in 10 minutes to call mum") as talk:
         assert await talk.next() == "(I will remind you in 10 minutes: call mum.)"
-        await clock.pass_by(600)
+        await talk.clock.pass_by(600)
         assert await talk.next() == "Time is up. You wanted to be reminded: call mum."
         assert await talk.next() is None
 
 
 async def test_a_timer_that_was_shortened_into_the_past_is_over() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "set a timer for one hour")
+    async with talking("set a timer for one hour") as talk:
         await talk.next()
-        await clock.pass_by(60)
+        await talk.clock.pass_by(60)
         talk.ear.put("make it 30 seconds")
         assert await talk.next() == "(That time is over already.)"
         assert await talk.next() == "Time is up: your timer for 30 seconds has ended."
@@ -221,8 +208,7 @@ async def test_a_timer_that_was_shortened_into_the_past_is_over() -> None:
 
 
 async def test_a_cancelled_agent_stops_waiting() -> None:
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(Time()), "set a timer for one hour")
+    async with talking("set a timer for one hour") as talk:
         await talk.next()
         talk.work.cancel()
     assert talk.work.cancelled()

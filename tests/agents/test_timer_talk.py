@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from realtime.agents.embedded import EmbeddedAgent
-from tests.agents.fakes import Talk, Time
+from tests.agents.fakes import talking
 
 
 async def talked(request: str, *lines: tuple[str, str]) -> None:
     """Set timers, then say each line at once and compare what is answered."""
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(Time()), request)
+    async with talking(request) as talk:
         await talk.next()
         for words, answer in lines:
             talk.ear.put(words)
@@ -86,28 +82,23 @@ async def test_timers_are_told_apart_by_length_name_and_order() -> None:
 
 
 async def test_two_timers_in_one_wish_end_one_after_the_other() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "set a timer for 5 seconds and another one for 8 seconds")
+    async with talking("set a timer for 5 seconds and another one for 8 seconds") as talk:
         assert await talk.next() == "(Your timers for 5 seconds and 8 seconds are running.)"
-        await clock.pass_by(5)
+        await talk.clock.pass_by(5)
         assert await talk.next() == "(Time is up: your timer for 5 seconds has ended.)"
-        await clock.pass_by(3)
+        await talk.clock.pass_by(3)
         assert await talk.next() == "Time is up: your timer for 8 seconds has ended."
         assert await talk.next() is None
 
 
 async def test_a_correction_in_the_same_breath_counts() -> None:
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(Time()), "set a timer for ten seconds, no, twenty seconds")
+    async with talking("set a timer for ten seconds, no, twenty seconds") as talk:
         assert await talk.next() == "(Your timer for 20 seconds is running.)"
         talk.work.cancel()
 
 
 async def test_an_alarm_at_a_time_of_day() -> None:
-    clock = Time()
-    async with asyncio.TaskGroup() as group:
-        talk = Talk(group, EmbeddedAgent(clock), "remind me at 1 pm to call my mother")
+    async with talking("remind me at 1 pm to call my mother") as talk:
         assert await talk.next() == "(I will remind you in 30 minutes: call your mother.)"
-        await clock.pass_by(30 * 60)
+        await talk.clock.pass_by(30 * 60)
         assert await talk.next() == "Time is up. You wanted to be reminded: call your mother."

@@ -24,7 +24,7 @@ from tests.bench.meter import percentile
 from tests.fuzz.attacker import Attacker, attackers
 from tests.fuzz.calls import Frame
 from tests.fuzz.hostile import fuzzed, hostile_upstream
-from tests.fuzz.house import served, settings_for
+from tests.fuzz.house import bad_call, served, settings_for
 from tests.fuzz.watch import watching
 from tests.gateway.rpc_client import connected
 
@@ -119,16 +119,7 @@ async def _listen(url: str, model: str, over: asyncio.Event) -> None:
     """Call after call with a bad model until it has said all."""
     async with connected(url) as client:
         while not over.is_set():
-            thread_id, begin = await client.start_thread(), len(client.notifications)
-            await client.call("thread/realtime/start", threadId=thread_id, outputModality="audio", model=model)
-            await client.until("thread/realtime/started", after=begin)
-            async with asyncio.TaskGroup() as group:
-                ended = group.create_task(client.until("thread/realtime/closed", after=begin, within_s=600))
-                done = group.create_task(over.wait())
-                await asyncio.wait((ended, done), return_when=asyncio.FIRST_COMPLETED)
-                await client.call("thread/realtime/stop", threadId=thread_id)
-                await ended
-                done.cancel()
+            await bad_call(client, model, over)
 
 
 def _report(name: str, count: int, seconds: float, result: Result, traffic: Traffic) -> float:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import shutil
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +49,17 @@ async def run(command: Sequence[str]) -> Any:
     """What the command printed on its last line, from JSON; its environment holds no keys and no addresses."""
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1"}
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE)
+    out, err = await output_of(process, PATIENCE_S)
+    assert process.returncode == 0, err.decode(errors="replace")[-4000:]
+    return json.loads(out.splitlines()[-1])
+
+
+async def output_of(process: Process, within_s: float) -> tuple[bytes, bytes]:
+    """What a process printed until its end; one that takes longer is killed."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            out, err = await process.communicate()
+        async with asyncio.timeout(within_s):
+            return await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, err.decode(errors="replace")[-4000:]
-    return json.loads(out.splitlines()[-1])

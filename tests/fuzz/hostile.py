@@ -21,10 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.fuzz.calls import Frame
 from tests.fuzz.events import Model, good_answer
+from tests.fuzz.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 from tests.fuzz.oddities import JsonObject
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 PATIENCE_S = 0.2
 """How long a gateway may take to give a connection up; one that does not keeps it."""
 TOO_LARGE = 16 * 1024 * 1024 + 1
@@ -44,22 +44,9 @@ class Visit:
     number: int
     upstream: HostileUpstream
 
-    def frame(self, opcode: int, payload: bytes, *, fin: bool = True, rsv: int = 0, mask: bool = False) -> None:
-        """Write a frame, however wrong."""
-        length = len(payload)
-        head = bytes([fin << 7 | rsv << 4 | opcode])
-        bit = 0x80 if mask else 0
-        if length < 126:
-            head += bytes([bit | length])
-        elif length < 65_536:
-            head += bytes([bit | 126]) + struct.pack(">H", length)
-        else:
-            head += bytes([bit | 127]) + struct.pack(">Q", length)
-        self.writer.write(head + (b"\x00" * 4 if mask else b"") + payload)
-
     async def send(self, text: str | bytes, opcode: int = TEXT) -> None:
         """Send a message as it should be."""
-        self.frame(opcode, text.encode() if isinstance(text, str) else text)
+        self.writer.write(frame(opcode, text.encode() if isinstance(text, str) else text))
         await self.writer.drain()
 
     async def answer(self, status: str, *headers: str, body: bytes = b"") -> None:
@@ -91,7 +78,7 @@ class Visit:
                 return None
             plain = bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked))
             if head[0] & 0x0F == PING:
-                self.frame(PONG, plain)
+                self.writer.write(frame(PONG, plain))
             if head[0] & 0x0F == TEXT:
                 event: JsonObject = json.loads(plain)
                 return event
@@ -105,7 +92,7 @@ class Visit:
                 answers += 1
                 for text in good_answer(answers + 1000 * self.number):
                     await self.send(text)
-        self.frame(CLOSE, struct.pack(">H", 1000))
+        self.writer.write(frame(CLOSE, struct.pack(">H", 1000)))
 
     async def until_gone(self) -> None:
         """Read until the gateway has closed the connection."""
@@ -194,7 +181,7 @@ async def hostile_upstream(behaviours: dict[str, Behaviour]) -> AsyncIterator[Ho
 # -- what is done ----------------------------------------------------------------------------------------
 
 
-def frames(*written: Callable[[Visit], None], first: bool = True) -> Behaviour:
+def frames(*written: bytes, close: bool = False, first: bool = True) -> Behaviour:
     """Upgrade, begin well, then write these and wait for the gateway's word."""
 
     async def behave(visit: Visit) -> None:
@@ -202,9 +189,11 @@ def frames(*written: Callable[[Visit], None], first: bool = True) -> Behaviour:
         if first:
             await visit.send('{"type":"session.created","session":{"id":"sess_1"}}')
             await visit.send(EVENT)
-        for write in written:
-            write(visit)
+        for piece in written:
+            visit.writer.write(piece)
             await visit.writer.drain()
+        if close:
+            visit.writer.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await visit.until_gone()
@@ -214,16 +203,9 @@ def frames(*written: Callable[[Visit], None], first: bool = True) -> Behaviour:
     return behave
 
 
-def frame(
-    opcode: int, payload: bytes, *, fin: bool = True, rsv: int = 0, mask: bool = False
-) -> Callable[[Visit], None]:
-    """To write one frame."""
-    return lambda visit: visit.frame(opcode, payload, fin=fin, rsv=rsv, mask=mask)
-
-
 def closing(code: int, reason: bytes = b"") -> Behaviour:
     """To close with a code, allowed or not."""
-    return frames(frame(CLOSE, struct.pack(">H", code) + reason), lambda visit: visit.writer.close())
+    return frames(frame(CLOSE, struct.pack(">H", code) + reason), close=True)
 
 
 def raw(data: bytes) -> Behaviour:
@@ -283,7 +265,7 @@ async def ping_flood(visit: Visit) -> None:
     """Pings without end, and nobody reads the answers."""
     await visit.upgrade()
     for _ in range(20_000):
-        visit.frame(PING, b"x" * 100)
+        visit.writer.write(frame(PING, b"x" * 100))
     await visit.writer.drain()
     visit.upstream.over(visit.model).set()
     await visit.behave()
@@ -341,14 +323,18 @@ BROKEN: dict[str, Behaviour] = {
     "frame: empty": frames(*[frame(TEXT, b"")] * 50),
     "frame: too large": frames(frame(TEXT, b" " * TOO_LARGE)),
     "frame: large": frames(frame(TEXT, b'{"type":"no.such.event","x":"' + b"x" * 8_000_000 + b'"}')),
-    "frame: 2^63 bytes announced": frames(lambda visit: visit.writer.write(b"\x81\x7f" + b"\xff" * 8)),
-    "frame: cut": frames(lambda visit: visit.writer.write(b"\x81\x7e\x10\x00half"), lambda visit: visit.writer.close()),
+    "frame: 2^63 bytes announced": frames(b"\x81\x7f" + b"\xff" * 8),
+    "frame: cut": frames(b"\x81\x7e\x10\x00half", close=True),
     "frame: reserved bits": frames(frame(TEXT, EVENT, rsv=4)),
     "frame: reserved opcode": frames(frame(3, b"x")),
-    "frame: masked": frames(frame(TEXT, EVENT, mask=True)),
-    "frame: continuation of nothing": frames(frame(0, b"x")),
+    "frame: masked": frames(frame(TEXT, EVENT, masked=True)),
+    "frame: continuation of nothing": frames(frame(CONTINUATION, b"x")),
     "frame: text within text": frames(frame(TEXT, b"{", fin=False), frame(TEXT, EVENT)),
-    "frame: fragments": frames(frame(TEXT, b"{", fin=False), *[frame(0, b" ", fin=False)] * 3_000, frame(0, b"}")),
+    "frame: fragments": frames(
+        frame(TEXT, b"{", fin=False),
+        *[frame(CONTINUATION, b" ", fin=False)] * 3_000,
+        frame(CONTINUATION, b"}"),
+    ),
     "frame: long ping": frames(frame(PING, b"x" * 126)),
     "frame: fragmented ping": frames(frame(PING, b"x", fin=False)),
     "frame: pong flood": frames(*[frame(PONG, b"x")] * 2_000),

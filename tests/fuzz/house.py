@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from realtime.mock.script import load_script
 from realtime.mock.speech.studio import Studio
 from realtime.server.app import serving
 from realtime.settings import LimitsSettings, ServerSettings, Settings, StoreSettings, UpstreamSettings
-from tests.gateway.rpc_client import RpcClient
+from tests.gateway.rpc_client import Notification, RpcClient
 
 
 def settings_for(
@@ -63,3 +64,19 @@ async def good_talk(client: RpcClient, words: str = "hello") -> str:
     )
     await client.call("thread/realtime/stop", threadId=thread_id)
     return str(answer.item["text"])
+
+
+async def bad_call(client: RpcClient, model: str, over: asyncio.Event) -> list[Notification]:
+    """A call with a hostile model, until it ends or the model has said all; returns what the client was told."""
+    thread_id = await client.start_thread()
+    begin = len(client.notifications)
+    await client.call("thread/realtime/start", threadId=thread_id, outputModality="audio", model=model)
+    await client.until("thread/realtime/started", after=begin)
+    async with asyncio.TaskGroup() as group:
+        ended = group.create_task(client.until("thread/realtime/closed", after=begin, within_s=600))
+        said_all = group.create_task(over.wait())
+        await asyncio.wait((ended, said_all), return_when=asyncio.FIRST_COMPLETED)
+        await client.call("thread/realtime/stop", threadId=thread_id)
+        await ended
+        said_all.cancel()
+    return client.notifications[begin:]

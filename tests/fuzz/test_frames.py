@@ -10,28 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.canary import Canary
+from tests.fuzz.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT
+from tests.fuzz.frames import client_frame as frame
 from tests.fuzz.house import good_talk, served, settings_for
 from tests.fuzz.verdicts import CLOSES
 from tests.fuzz.watch import watching
 from tests.gateway.rpc_client import connected
 
-CONTINUATION, TEXT, BINARY, CLOSE, PING = 0, 1, 2, 8, 9
 CALL = b'{"id":1,"method":"initialize","params":{"clientInfo":{}}}'
 QUIET_S = 0.3
 """A connection that says nothing for so long is kept."""
-
-
-def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, masked: bool = True) -> bytes:
-    """A frame of a client's, however wrong; the mask is of zeros."""
-    bit, length = (0x80 if masked else 0), len(payload)
-    head = bytes([fin << 7 | rsv << 4 | opcode])
-    if length < 126:
-        head += bytes([bit | length])
-    elif length < 65_536:
-        head += bytes([bit | 126]) + struct.pack(">H", length)
-    else:
-        head += bytes([bit | 127]) + struct.pack(">Q", length)
-    return head + (bytes(4) if masked else b"") + payload
 
 
 BROKEN = {

@@ -11,7 +11,7 @@ import pytest
 
 from tests.canary import Canary
 from tests.fuzz.hostile import BROKEN, Behaviour, HostileUpstream, fuzzed, hostile_upstream
-from tests.fuzz.house import served, settings_for
+from tests.fuzz.house import bad_call, served, settings_for
 from tests.fuzz.verdicts import REASONS, check_words
 from tests.fuzz.watch import watching
 from tests.gateway.rpc_client import RpcClient, connected
@@ -125,17 +125,8 @@ async def _hear_all(url: str, upstream: HostileUpstream, model: str, canary: Can
     over, reasons = upstream.over(f"end of {model}"), Counter[str]()
     async with connected(url, canary) as client:
         while not over.is_set():
-            thread_id = await client.start_thread()
-            begin = len(client.notifications)
-            await client.call("thread/realtime/start", threadId=thread_id, outputModality="audio", model=model)
-            await client.until("thread/realtime/started", after=begin)
-            async with asyncio.TaskGroup() as group:
-                ended = group.create_task(client.until("thread/realtime/closed", after=begin, within_s=60))
-                said_all = group.create_task(over.wait())
-                await asyncio.wait((ended, said_all), return_when=asyncio.FIRST_COMPLETED)
-                await client.call("thread/realtime/stop", threadId=thread_id)
-                reasons[(await ended).params["reason"]] += 1
-                said_all.cancel()
-            _check_notes([(note.method, note.params) for note in client.notifications[begin:]])
+            notes = await bad_call(client, model, over)
+            reasons[next(note.params["reason"] for note in notes if note.method == "thread/realtime/closed")] += 1
+            _check_notes([(note.method, note.params) for note in notes])
     assert set(reasons) <= REASONS
     return reasons

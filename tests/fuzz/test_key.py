@@ -14,7 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.canary import Canary
-from tests.fuzz.hostile import BINARY, CLOSE, TEXT, Behaviour, Visit, hostile_upstream
+from tests.fuzz.frames import BINARY, CLOSE, TEXT, frame
+from tests.fuzz.hostile import Behaviour, Visit, hostile_upstream
 from tests.fuzz.house import served, settings_for
 from tests.gateway.rpc_client import RpcClient, connected
 
@@ -74,8 +75,8 @@ async def tell(visit: Visit) -> None:
     for form in ENCODED:
         for text in echoes(f"bad key {form(visit.key)}"):
             await visit.send(text)
-    visit.frame(TEXT, f"not JSON: {visit.key}".encode())
-    visit.frame(CLOSE, struct.pack(">H", 1008) + f"bad {visit.key}".encode()[:123])
+    visit.writer.write(frame(TEXT, f"not JSON: {visit.key}".encode()))
+    visit.writer.write(frame(CLOSE, struct.pack(">H", 1008) + f"bad {visit.key}".encode()[:123]))
     await visit.writer.drain()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.loopback import listening
 from tests.replay.upstream import WAIT_S, Upstream
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\n"
@@ -95,11 +96,6 @@ async def answering() -> AsyncIterator[CallsUpstream]:
     application.router.add_post("/v1/realtime/calls", upstream.make)
     application.router.add_post("/v1/realtime/calls/{call}/hangup", upstream.hang_up)
     application.router.add_get("/{path:.*}", upstream.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        upstream.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with listening(application) as address:
+        upstream.base_url = f"{address}/v1"
         yield upstream
-    finally:
-        await runner.cleanup()

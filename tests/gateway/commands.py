@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.clients.journal import judge
+from tests.clients.programs import output_of
 from tests.gateway import journal
 
 START_S = 30.0
@@ -69,12 +70,6 @@ async def call(environment: Mapping[str, str], *arguments: str) -> Called:
     """Hold a talk with ``--json`` to its end."""
     command = (sys.executable, "-m", "realtime", "call", "--json", *arguments)
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
-    try:
-        async with asyncio.timeout(CALL_S):
-            out, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    out, errors = await output_of(process, CALL_S)
     assert process.returncode is not None
     return Called(process.returncode, [json.loads(line) for line in out.splitlines()], errors.decode())

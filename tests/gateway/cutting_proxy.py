@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,6 +22,13 @@ class Cut:
 
     after: int
     reset: bool = False
+
+
+def random_cuts(seed: int, reaches: Sequence[int]) -> Iterator[Cut]:
+    """Cuts at random bytes; ``reaches`` are how many a connection may live for, an equal share of them each."""
+    chance = random.Random(seed)
+    while True:
+        yield Cut(chance.randrange(chance.choice(reaches)), reset=chance.random() < 0.5)
 
 
 class CuttingProxy:

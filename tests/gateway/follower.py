@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -40,14 +41,16 @@ class Follower:
         """Number of the last record seen."""
         return len(self.records)
 
+    async def lose(self, connect: Callable[[], Awaitable[None]], times: int) -> None:
+        """Connect anew until so many connections were cut."""
+        while self.cuts.total() < times:
+            await connect()
+            self.cuts[self.phase] += 1
+
     def begin(self) -> None:
         """A new connection."""
         self.phase = Phase.OPENING
         self._head = None
-
-    def cut(self) -> None:
-        """The connection is lost."""
-        self.cuts[self.phase] += 1
 
     def opened(self, result: JsonObject | None = None) -> None:
         """The call to resume was answered; event streams have no answer but their head."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from tests.canary import Canary
 from tests.gateway.busy_thread import busy_thread
-from tests.gateway.cutting_proxy import Cut, CuttingProxy
+from tests.gateway.cutting_proxy import CuttingProxy, random_cuts
 from tests.gateway.follower import Follower, Phase
 from tests.gateway.process import GatewayProcess, Serve, serving
 from tests.gateway.records import fetch
@@ -35,13 +34,6 @@ STORE_DESCRIPTORS = 10
 _PLAIN: dict[str, Any] = {"compression": None, "ping_interval": None, "proxy": None, "close_timeout": 1}
 
 
-def cuts(seed: int) -> Iterator[Cut]:
-    """Cuts at random bytes."""
-    chance = random.Random(seed)
-    while True:
-        yield Cut(chance.randrange(chance.choice(REACHES)), reset=chance.random() < 0.5)
-
-
 class Watcher:
     """One client: cut, back, cut again. It goes to another port than the address says: the proxy's."""
 
@@ -50,17 +42,8 @@ class Watcher:
         self._url = url
         self._canary = canary
 
-    async def lose(self, port: int, times: int) -> None:
-        """Connect anew until so many connections were cut."""
-        while self.follower.cuts.total() < times:
-            await self._watch(port, until=None)
-            self.follower.cut()
-
-    async def catch_up(self, port: int, seq: int) -> None:
-        """One connection that lasts until all up to this number is there."""
-        await self._watch(port, until=seq)
-
-    async def _watch(self, port: int, until: int | None) -> None:
+    async def watch(self, port: int, until: int | None = None) -> None:
+        """One connection, that lasts until it is cut, or all up to this number is there."""
         self.follower.begin()
         try:
             async with asyncio.timeout(ROUND_S), connect(self._url, port=port, **_PLAIN) as socket:
@@ -96,16 +79,18 @@ class Watcher:
 
 async def cut_and_resume(gateway: GatewayProcess, canary: Canary, times: int) -> list[Follower]:
     """So many cuts for every watcher of a busy thread; in the end each has all of it."""
-    chance = cuts(SEED)
+    chance = random_cuts(SEED, REACHES)
     idle = gateway.descriptors
     proxy = CuttingProxy(gateway.port, lambda: next(chance))
     async with proxy.running():
         async with busy_thread(gateway) as busy:
             watchers = [Watcher(Follower(busy.id), gateway.rpc, canary) for _ in range(WATCHERS)]
-            await asyncio.gather(*(watcher.lose(proxy.port, times) for watcher in watchers))
+            await asyncio.gather(
+                *(watcher.follower.lose(partial(watcher.watch, proxy.port), times) for watcher in watchers)
+            )
         async with aiohttp.ClientSession() as http:
             stored = await fetch(http, gateway.url, busy.id)
-            await asyncio.gather(*(watcher.catch_up(gateway.port, len(stored)) for watcher in watchers))
+            await asyncio.gather(*(watcher.watch(gateway.port, until=len(stored)) for watcher in watchers))
             stored = await fetch(http, gateway.url, busy.id)
     await nobody_is_left(gateway, idle + STORE_DESCRIPTORS)
     for watcher in watchers:

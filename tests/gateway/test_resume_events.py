@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.gateway.busy_thread import busy_thread
-from tests.gateway.cutting_proxy import Cut, CuttingProxy
+from tests.gateway.cutting_proxy import CuttingProxy, random_cuts
 from tests.gateway.follower import Follower, Phase
 from tests.gateway.process import GatewayProcess, Serve, serving
 from tests.gateway.records import fetch
@@ -25,13 +24,6 @@ REACHES = (300, 3_000, 8_000)
 ROUND_S = 60.0
 
 
-def cuts(seed: int) -> Iterator[Cut]:
-    """Cuts at random bytes."""
-    chance = random.Random(seed)
-    while True:
-        yield Cut(chance.randrange(chance.choice(REACHES)), reset=chance.random() < 0.5)
-
-
 class Listener:
     """One client: cut, back, cut again."""
 
@@ -39,17 +31,8 @@ class Listener:
         self.follower = follower
         self._gateway = gateway
 
-    async def lose(self, port: int, times: int) -> None:
-        """Connect anew until so many connections were cut."""
-        while self.follower.cuts.total() < times:
-            await self._listen(port, until=None)
-            self.follower.cut()
-
-    async def catch_up(self, seq: int) -> None:
-        """One connection that lasts until all up to this number is there."""
-        await self._listen(self._gateway.port, until=seq)
-
-    async def _listen(self, port: int, until: int | None) -> None:
+    async def listen(self, port: int, until: int | None = None) -> None:
+        """One connection, that lasts until it is cut, or all up to this number is there."""
         self.follower.begin()
         position = {"Last-Event-ID": str(self.follower.seq), "Host": f"127.0.0.1:{self._gateway.port}"}
         url = f"http://127.0.0.1:{port}/v1/threads/{self.follower.thread}/events"
@@ -90,14 +73,19 @@ def _is_record(method: str) -> bool:
 async def test_no_event_is_lost_or_doubled_by_cuts(
     gateway_env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chance = cuts(SEED)
+    chance = random_cuts(SEED, REACHES)
     async with serving(Serve(gateway_env, tmp_path)) as gateway, aiohttp.ClientSession() as http:
         proxy = CuttingProxy(gateway.port, lambda: next(chance))
         async with proxy.running(), busy_thread(gateway) as busy:
             listeners = [Listener(Follower(busy.id), gateway) for _ in range(LISTENERS)]
-            await asyncio.gather(*(listener.lose(proxy.port, 100 // LISTENERS) for listener in listeners))
+            await asyncio.gather(
+                *(
+                    listener.follower.lose(partial(listener.listen, proxy.port), 100 // LISTENERS)
+                    for listener in listeners
+                )
+            )
         head = len(await fetch(http, gateway.url, busy.id))
-        await asyncio.gather(*(listener.catch_up(head) for listener in listeners))
+        await asyncio.gather(*(listener.listen(gateway.port, until=head) for listener in listeners))
         stored = await fetch(http, gateway.url, busy.id)
     for listener in listeners:
         assert listener.follower.records == stored[: listener.follower.seq]

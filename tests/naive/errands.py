@@ -62,6 +62,16 @@ async def _answers(talker: Talker) -> list[str]:
     return [text for role, text in await talker.lines() if role == "assistant"]
 
 
+async def _ask_last(talker: Talker) -> None:
+    """A question whose answer must come last."""
+    await talker.ask("where are you")
+
+    async def right() -> bool:
+        return (await _answers(talker))[-1:] == ["where are you"]
+
+    await see(right)
+
+
 async def question(talker: Talker, mock: RealtimeMock) -> None:
     """One question, one answer, all of its sound once."""
     await talker.ask("how are you")
@@ -86,24 +96,14 @@ async def two_questions(talker: Talker, mock: RealtimeMock) -> None:
     """The second is typed while the first may still be answered; the second's answer must come last."""
     await talker.ask("how are you")
     await _think(mock)
-    await talker.ask("where are you")
-
-    async def right() -> bool:
-        return (await _answers(talker))[-1:] == ["where are you"]
-
-    await see(right)
+    await _ask_last(talker)
 
 
 async def second_thought(talker: Talker, mock: RealtimeMock) -> None:
     """The second question comes while a long answer to the first begins, and is answered after it."""
     await talker.ask(COUNT)
     await _think(mock)
-    await talker.ask("where are you")
-
-    async def right() -> bool:
-        return (await _answers(talker))[-1:] == ["where are you"]
-
-    await see(right)
+    await _ask_last(talker)
 
 
 async def spoken(talker: Talker, mock: RealtimeMock) -> None:
@@ -135,12 +135,7 @@ async def noise(talker: Talker, mock: RealtimeMock) -> None:
     await talker.ask(COUNT)
     await _listen(talker)
     await talker.speak(tone(300, amplitude=60) + silence(900))
-    await talker.ask("where are you")
-
-    async def right() -> bool:
-        return (await _answers(talker))[-1:] == ["where are you"]
-
-    await see(right)
+    await _ask_last(talker)
 
 
 async def echo(talker: Talker, mock: RealtimeMock) -> None:
@@ -151,12 +146,7 @@ async def echo(talker: Talker, mock: RealtimeMock) -> None:
         return bool(mock.answered("response.done")) and not any(each["active_response"] for each in mock.sessions())
 
     await see(at_rest)
-    await talker.ask("where are you")
-
-    async def right() -> bool:
-        return (await _answers(talker))[-1:] == ["where are you"]
-
-    await see(right)
+    await _ask_last(talker)
 
 
 async def recollection(talker: Talker, mock: RealtimeMock) -> None:
@@ -185,12 +175,7 @@ async def quiet(talker: Talker, mock: RealtimeMock) -> None:
     """The model is to say nothing, and then to speak again."""
     await talker.ask("please stay silent")
     mock.wait_for("response.done", sender="server")
-    await talker.ask("where are you")
-
-    async def right() -> bool:
-        return (await _answers(talker))[-1:] == ["where are you"]
-
-    await see(right)
+    await _ask_last(talker)
 
 
 async def long_talk(talker: Talker, mock: RealtimeMock) -> None:
@@ -198,12 +183,7 @@ async def long_talk(talker: Talker, mock: RealtimeMock) -> None:
     await question(talker, mock)
     mock.advance(10.5)
     await asyncio.sleep(THINK_S)
-    await talker.ask("where are you")
-
-    async def right() -> bool:
-        return (await _answers(talker))[-1:] == ["where are you"]
-
-    await see(right)
+    await _ask_last(talker)
 
 
 async def three_questions(talker: Talker, mock: RealtimeMock) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from tests import loopback
+
 WAIT_S = 10.0
 
 Event = dict[str, Any]
@@ -117,11 +119,6 @@ async def listening() -> AsyncIterator[Upstream]:
     upstream = Upstream()
     application = web.Application()
     application.router.add_get("/{path:.*}", upstream.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        upstream.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    async with loopback.listening(application) as address:
+        upstream.base_url = f"{address}/v1"
         yield upstream
-    finally:
-        await runner.cleanup()
