@@ -188,13 +188,11 @@ class InputTranscriptFailed(ServerEvent):
 class SpeechStarted(ServerEvent):
     types: ClassVar[tuple[str, ...]] = ("input_audio_buffer.speech_started",)
     item_id: ItemId | None = None
-    audio_start_ms: int | None = None
 
 
 class SpeechStopped(ServerEvent):
     types: ClassVar[tuple[str, ...]] = ("input_audio_buffer.speech_stopped",)
     item_id: ItemId | None = None
-    audio_end_ms: int | None = None
 
 
 class AudioCommitted(ServerEvent):

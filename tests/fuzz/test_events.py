@@ -13,8 +13,10 @@ from realtime.core.call import State
 from realtime.protocol import json
 from realtime.protocol import realtime as ev
 from realtime.protocol.ids import CallId, ItemId, TurnId
+from realtime.protocol.passed import Passed
 from realtime.protocol.realtime_v1 import V1Codec, V2Codec, codec_for
 from tests.core.driver import Driver
+from tests.core.face_world import FACE
 from tests.fuzz.events import CALLS, ITEMS, Model
 from tests.fuzz.verdicts import REASONS
 
@@ -31,7 +33,16 @@ class Talk:
         self.random = random
         version = random.choice(("v2", "v2", "v1"))
         self.codec: V1Codec | V2Codec = codec_for(version)
-        self.driver = Driver(version=version, modality=random.choice(("audio", "text")), barge_in=random.random() < 0.8)
+        face = FACE if version == "v2" and random.random() < 0.5 else None
+        self.driver = Driver(
+            version=version,
+            modality=random.choice(("audio", "text")) if face is None else "audio",
+            barge_in=random.random() < 0.8,
+            face=face,
+        )
+        if face is not None:
+            self.driver.receive("session.updated", session={"type": "realtime"})
+        self.has_face = face is not None
         self.opening = 1
         self.closes: list[str] = []
         self.answered: Counter[str] = Counter()
@@ -56,6 +67,8 @@ class Talk:
             self.check(driver.apply(self._command()))
 
     def _command(self) -> act.Command:
+        if self.has_face and self.random.random() < 0.5:
+            return act.ClientSent(self._client_event(), 1)
         call, turn = CallId(f"{self.random.choice(CALLS)}{self.random.randrange(200)}"), TurnId("turn_1")
         commands: tuple[act.Command, ...] = (
             act.AppendText("hi", "user"),
@@ -71,6 +84,23 @@ class Talk:
             act.TurnEnded(turn, "completed", "4"),
         )
         return self.random.choice(commands)
+
+    def _client_event(self) -> json.JsonObject:
+        """What a client of the Realtime API may send at any time."""
+        item_id = self.random.choice(ITEMS)
+        content = [{"type": "input_text", "text": "hi"}]
+        events: tuple[json.JsonObject, ...] = (
+            {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"transcription": None}}}},
+            {"type": "session.update", "session": {"type": "realtime", "tools": [{"type": "function", "name": "t"}]}},
+            {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}},
+            {"type": "conversation.item.retrieve", "item_id": item_id},
+            {"type": "conversation.item.delete", "item_id": item_id},
+            {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": self.random.choice((-1, 0, 10))},
+            {"type": "response.create", "response": {"conversation": self.random.choice(("auto", "none"))}},
+            {"type": "response.cancel"},
+            {"type": "input_audio_buffer.commit"},
+        )
+        return self.random.choice(events)
 
     def check(self, actions: list[act.Action]) -> None:
         """All of it can be said on the wires, and nothing follows the end."""
@@ -89,6 +119,8 @@ class Talk:
                     self._sendable(event)
             case act.Notify():
                 assert json.decode_object(json.encode(action.notification.params))["threadId"] == "thread"
+            case act.Relay():
+                json.encode(action.event)
             case act.Record():
                 json.encode(action.draft.body)
                 json.encode(action.draft.key)
@@ -103,7 +135,8 @@ class Talk:
     def _sendable(self, event: ev.ClientEvent) -> json.JsonObject:
         text = self.codec.encode(event)
         sent = json.decode_object(text) if text is not None else {}
-        assert sent.get("audio_end_ms", 1) in range(1, INT64)
+        if not isinstance(event, Passed):  # what a client asks for goes up as it came
+            assert sent.get("audio_end_ms", 1) in range(1, INT64)
         return sent
 
     def _count_output(self, sent: json.JsonObject) -> None:

@@ -121,10 +121,12 @@ class Configuration:
         if session.get("type") == "realtime":
             session["instructions"] = self._instructions
             own = {tool["name"] for tool in self._own_tools(self._tools)}
-            session["tools"] = [tool for tool in session.get("tools") or [] if tool.get("name") not in own]
-        if self._transcription_off:
-            audio = session["audio"]
-            session["audio"] = {**audio, "input": {**audio["input"], "transcription": None}}
+            tools = _member(session, ("tools",))
+            shown = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+            session["tools"] = [tool for tool in shown if tool.get("name") not in own]
+        heard = _member(session, ("audio", "input"))
+        if self._transcription_off and isinstance(heard, dict):
+            session["audio"] = {**session["audio"], "input": {**heard, "transcription": None}}
         session["voxgate"] = {"thread_id": self._config.thread_id}
         return session
 

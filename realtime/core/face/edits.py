@@ -18,6 +18,8 @@ from realtime.protocol.json import JsonObject
 from realtime.protocol.passed import Passed
 
 ROOT = "root"
+MAX_MS = 86_400_000
+"""No answer is longer than a day."""
 _TRUNCATED = "conversation.item.truncated"
 _ROLES: dict[object, TextRole] = {"user": "user", "assistant": "assistant"}
 _TOLD = ("conversation.item.added", "conversation.item.done", "conversation.item.created")
@@ -50,7 +52,7 @@ class Edits:
     def reply(self, event: JsonObject) -> list[JsonObject] | None:
         """What is answered here; None: the upstream is to be asked. Raises ``Complaint``."""
         item_id = event["item_id"]
-        if item_id not in self._older:
+        if item_id not in self._older or item_id not in self._screen.known:
             return None
         match event["type"]:
             case "conversation.item.retrieve":
@@ -137,6 +139,8 @@ class Edits:
         if parts[0].get("type") not in ("output_audio", "audio"):
             message = "Only model output audio messages can be truncated"
             raise Complaint("invalid_value", message, "item_id")
+        if not 0 <= ms <= MAX_MS:
+            raise Complaint("invalid_value", f"Invalid 'audio_end_ms': {ms}.", "audio_end_ms")
         length = call.playback.audio_ms(item_id)
         if length is not None and ms > length:
             raise Complaint("invalid_value", f"Audio content of {length}ms is already shorter than {ms}ms")

@@ -25,7 +25,7 @@ from realtime.core.face.edits import Edits
 from realtime.core.face.endings import ending
 from realtime.core.face.inquiries import ASKED, PREFIX, REPEATED, Inquiries, Inquiry
 from realtime.core.face.screen import Screen
-from realtime.core.face.shape import check
+from realtime.core.face.shape import can_be_shown, check
 from realtime.core.face.spoken_turns import SpokenTurns
 from realtime.core.faults import Verdict, judge
 from realtime.core.upstreams import PREAMBLE
@@ -203,18 +203,21 @@ class Face:
 
     def receive(self, event: ev.ServerEvent) -> bool:
         """An event of the upstream that is talked over; True when it concerns clients alone."""
-        apart = self._is_apart(event)
         if isinstance(event, ev.SessionShown):
             self._session_shown(event)
         elif isinstance(event, ev.ErrorEvent):
             self._error(event)
         elif not isinstance(event, ev.Malformed):
-            self._show(event)
-        return apart
+            values = event.model_dump(exclude_unset=True)
+            if can_be_shown(values):
+                apart = self._is_apart(values)
+                self._show(event, values)
+                return apart
+        return False
 
-    def _is_apart(self, event: ev.ServerEvent) -> bool:
+    def _is_apart(self, values: JsonObject) -> bool:
         """An event of a response outside the conversation."""
-        response = self._screen.responses.get(getattr(event, "response_id", None) or "")
+        response = self._screen.responses.get(values.get("response_id") or "")
         return response is not None and not response.in_conversation
 
     def is_clients_error(self, event: ev.ErrorEvent) -> bool:
@@ -253,8 +256,7 @@ class Face:
 
     # -- server events -----------------------------------------------------------------------------
 
-    def _show(self, event: ev.ServerEvent) -> None:
-        values = event.model_dump(exclude_unset=True)
+    def _show(self, event: ev.ServerEvent, values: JsonObject) -> None:
         if isinstance(event, ev.ResponseCreated):
             asked = self._call.wishes.current
             is_clients = bool(self._call.is_ours(event.response.metadata) and asked and asked.origin)

@@ -169,7 +169,7 @@ class Screen:
     def _note_own(self, event: JsonObject, item: JsonObject) -> None:
         response = self.responses.get(event.get("response_id") or "")
         if response is not None and event["type"] == "response.output_item.added":
-            response.own_indexes.append(event.get("output_index", 0))
+            response.own_indexes.append(event.get("output_index") or 0)
             response.delegated |= item.get("name") == BACKGROUND_AGENT
 
     def _of_response(self, response: ShownResponse, event: JsonObject) -> list[JsonObject]:

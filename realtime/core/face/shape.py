@@ -1,4 +1,7 @@
-"""The outer shape of client events. What is inside sessions, items and responses the upstream judges."""
+"""The outer shape of events. What is inside sessions, items and responses of clients the upstream judges.
+
+A client's event of another shape is refused; one of the upstream's is not shown.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,31 @@ def check(event: JsonObject) -> None:
     for name in event:
         if name not in known:
             raise Complaint("unknown_parameter", f"Unknown parameter: '{name[:80]}'.", name[:80])
+
+
+_RELIED_ON = {
+    "response_id": str,
+    "item_id": str,
+    "previous_item_id": str,
+    "output_index": int,
+    "delta": str,
+    "item": dict,
+    "part": dict,
+    "response": dict,
+}
+"""Members of the upstream's events that decide what is shown."""
+_NEEDED = {
+    "response.created": "response",
+    "response.done": "response",
+    "response.content_part.added": "part",
+    "conversation.item.deleted": "item_id",
+}
+
+
+def can_be_shown(event: JsonObject) -> bool:
+    """False for an event of the upstream's that does not say what it is about, or not in the API's shape."""
+    odd = any(event.get(name) is not None and not isinstance(event[name], kind) for name, kind in _RELIED_ON.items())
+    return not odd and event.get(_NEEDED.get(event["type"], "type")) is not None
 
 
 def _check(event: JsonObject, name: str, member: _Member) -> None:
