@@ -115,6 +115,8 @@ class OpenThreads:
         """Close the lanes that nobody watches, and on which nothing runs."""
         now = asyncio.get_running_loop().time()
         for thread_id, known in list(self._open.items()):
+            if self._open.get(thread_id) is not known:
+                continue  # it was deleted while another was closed
             idle = not known.lane.sinks and not in_use(thread_id)
             if idle and now - known.used_at >= IDLE_S:
                 del self._open[thread_id]

@@ -19,7 +19,7 @@ from prompts.delegation import request_of
 from realtime.agents import exchange
 from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Output
 from realtime.agents.steering import Ear
-from realtime.errors import GatewayError
+from realtime.errors import GatewayError, Overloaded
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ItemId, new_turn_id
 from realtime.protocol.json import JsonObject
@@ -66,7 +66,9 @@ class Run:
         return committed
 
     def join(self, request: TurnRequest, listener: TurnListener | None) -> Joined:
-        """Steer with a hand-off or with typed text."""
+        """Steer with a hand-off or with typed text; raises ``Overloaded`` when nobody will listen any more."""
+        if self._is_ending:
+            raise Overloaded("the turn is being stopped", retry_after_ms=1000)
         self._ear.check_room()
         item = self._item(request)
         committed = self.lane.record(app.item_started(item) if item.call_id is not None else app.item_completed(item))
@@ -90,9 +92,15 @@ class Run:
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
+    @property
+    def _is_ending(self) -> bool:
+        """It was interrupted, or its time is over; the agent may still be clearing up."""
+        return self.interrupted or (self._scope is not None and self._scope.expired())
+
     async def work(self, agent: BackgroundAgent) -> None:
         """Run the agent, and again for what steered it and was never read."""
         task = await self._task()
+        earlier = task.history
         self._exchange.append(AgentMessage("user", task.prompt))
         while True:
             async with aclosing(agent.run(task)) as updates:
@@ -100,10 +108,10 @@ class Run:
                     await self._said(update)
             before = tuple(self._exchange)
             unread = self._ear.take()
-            if not unread:
+            if not unread or self._is_ending:
                 return
             wishes = "\n".join(request_of(text) for text in unread)
-            task = replace(task, prompt="\n".join(unread), request=wishes, history=(*task.history, *before))
+            task = replace(task, prompt="\n".join(unread), request=wishes, history=(*earlier, *before))
 
     def settle(self, status: app.TurnStatus, error: str | None) -> float:
         """The turn is over: record it and its hand-offs, without waiting. Returns how many seconds it took."""

@@ -87,7 +87,7 @@ class Talk:
 
     def _client_event(self) -> json.JsonObject:
         """What a client of the Realtime API may send at any time."""
-        item_id = self.random.choice(ITEMS)
+        item_id, heard_ms = self.random.choice(ITEMS), self.random.choice((-1, 0, 10))
         content = [{"type": "input_text", "text": "hi"}]
         events: tuple[json.JsonObject, ...] = (
             {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"transcription": None}}}},
@@ -95,7 +95,7 @@ class Talk:
             {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}},
             {"type": "conversation.item.retrieve", "item_id": item_id},
             {"type": "conversation.item.delete", "item_id": item_id},
-            {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": self.random.choice((-1, 0, 10))},
+            {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms},
             {"type": "response.create", "response": {"conversation": self.random.choice(("auto", "none"))}},
             {"type": "response.cancel"},
             {"type": "input_audio_buffer.commit"},

@@ -187,6 +187,68 @@ async def test_steering_that_no_one_read_is_worked_on_in_the_same_turn() -> None
     assert len(lane.turns()) == 1
 
 
+async def test_what_is_told_again_for_steering_that_no_one_read_is_told_once() -> None:
+    lane, listener = FakeLane(), Listener()
+    later = ["second", "third"]
+
+    async def deaf(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        if later:
+            turns.steer(lane.thread.id, later.pop(0))
+        yield Output(f"done: {task.prompt}")
+
+    agent = FakeAgent(deaf)
+    async with running(agent) as turns:
+        turns.start_or_join(lane, typed("first"), listener)
+        await listener.over.wait()
+    assert [message.text for message in agent.tasks[2].history] == ["first", "done: first", "second", "done: second"]
+
+
+async def test_a_turn_that_is_being_stopped_takes_no_steering() -> None:
+    reached, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_stop(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        reached.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+        yield Output("never")
+
+    lane, listener, agent = FakeLane(), Listener(), FakeAgent(slow_to_stop)
+    async with running(agent) as turns:
+        turns.start_or_join(lane, typed("first"), listener)
+        await reached.wait()
+        turns.interrupt(lane.thread.id)
+        before = list(lane.methods)
+        for steer in (lambda: turns.start_or_join(lane, handoff(1)), lambda: turns.steer(lane.thread.id, "no, this")):
+            with pytest.raises(Overloaded):
+                steer()
+        assert lane.methods == before, "it would be stored, and reach nobody"
+        may_end.set()
+        await listener.over.wait()
+    assert len(agent.tasks) == 1
+
+
+async def test_a_stubborn_agent_does_not_begin_again_once_it_is_stopped() -> None:
+    reached = asyncio.Event()
+
+    async def stubborn(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        reached.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield Output("I go on")
+
+    lane, listener, agent = FakeLane(), Listener(), FakeAgent(stubborn)
+    async with running(agent) as turns:
+        turns.start_or_join(lane, typed("first"), listener)
+        await reached.wait()
+        turns.steer(lane.thread.id, "second")
+        turns.interrupt(lane.thread.id)
+        await listener.over.wait()
+    assert len(agent.tasks) == 1
+
+
 async def test_a_full_ear_refuses_and_leaves_no_trace() -> None:
     gate, lane = Gate(), FakeLane()
     async with running(FakeAgent(gate.work), limits=LimitsSettings(steering=2)) as turns:
