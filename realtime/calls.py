@@ -157,6 +157,7 @@ class Calls:
                 params = {"threadId": call.thread_id, "reason": "error"}
                 call.lane.live(app.Notification("thread/realtime/closed", params))
         finally:
+            call.session.retire()  # it may never have run
             self.telemetry.session_closed(call.session.reason or "error")
             call.finish()
             self._all.discard(call)
@@ -201,6 +202,8 @@ class Calls:
                 connection = await inner(config)
             except UpstreamError as error:
                 raise made[0].fail(error) from None
+            if made[0].session.was_begun:  # one of many: whoever has taken its place since then keeps it
+                return connection
             try:
                 await self._take_over(made[0])
             except BaseException:

@@ -79,7 +79,7 @@ class Session:
                     sound.cancel()
                     await self._wires.leave()
         finally:
-            self._retire()
+            self.retire()
         return self._reason
 
     def append_audio(self, data: str, duration_ms: float) -> int:
@@ -285,8 +285,8 @@ class Session:
 
     # -- the end -----------------------------------------------------------------------------------
 
-    def _retire(self) -> None:
-        """Nobody waits for a call that is over."""
+    def retire(self) -> None:
+        """Nobody waits for a call that is over, or that never ran; idempotent."""
         self._reason = self._reason or "error"
         self.clients.end(self._reason)
         self._turns.detach(self._lane.thread.id, self)

@@ -67,7 +67,8 @@ class Turns:
         """Begin a turn, or steer the one that runs on the thread.
 
         Raises ``Overloaded`` when the thread's lane or the agent's ear is full or the turn that runs is being
-        stopped, and ``Draining`` when no turns are run any more; then nothing has happened. An agent that cannot work fails the turn.
+        stopped, and ``Draining`` when no turns are run any more; then nothing has happened. An agent that cannot
+        work fails the turn.
         """
         run = self._running.get(lane.thread.id)
         if run is not None:

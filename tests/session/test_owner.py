@@ -1,0 +1,41 @@
+"""The owner of a call, without a gateway around it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime.agents.none import NoAgent
+from realtime.core.actions import AppendText
+from realtime.core.config import SessionConfig
+from realtime.errors import SessionNotFound
+from realtime.lanes import ThreadLane
+from realtime.protocol.appserver import Thread
+from realtime.protocol.ids import Seq, ThreadId
+from realtime.session.media import ClientAudio
+from realtime.session.owner import Session
+from realtime.session.upstream import ControlPath, UpstreamConnection
+from realtime.settings import AgentSettings, LimitsSettings
+from realtime.telemetry import Telemetry
+from realtime.turns.turns import Turns
+from tests.core.driver import CONFIG
+from tests.lanes.fakes import SlowStore
+
+
+async def _never(config: SessionConfig) -> UpstreamConnection:
+    raise AssertionError("nobody opens a connection here")
+
+
+async def test_whoever_waits_for_a_call_that_never_runs_is_told_so() -> None:
+    thread = Thread(ThreadId("thread"), "epoch", Seq(0), 0, 0)
+    lane = ThreadLane(thread, SlowStore(), clock_ms=lambda: 0, telemetry=Telemetry())
+    turns = Turns(NoAgent(), AgentSettings(), LimitsSettings())
+    session = Session(CONFIG, ControlPath(_never), ClientAudio(lane, None), lane, turns, LimitsSettings())
+    waiting = asyncio.ensure_future(session.deliver(AppendText("hello")))
+    await asyncio.sleep(0)  # it is in the inbox
+    session.retire()
+    with pytest.raises(SessionNotFound):
+        await waiting
+    with pytest.raises(SessionNotFound):
+        await session.deliver(AppendText("more"))
