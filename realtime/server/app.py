@@ -13,7 +13,7 @@ from realtime.errors import ConfigurationError
 from realtime.gateway import Gateway
 from realtime.server.access import Access
 from realtime.server.clients import Clients
-from realtime.server.guard import STREAM, Guard, is_upgrade
+from realtime.server.guard import STREAM, Guard, Handler, is_upgrade
 from realtime.server.page import asset, page
 from realtime.server.realtime_door import RealtimeDoor
 from realtime.server.rest import ROUTES, json_response
@@ -45,19 +45,26 @@ def build_app(
     app.on_response_prepare.append(guard.on_prepare)
     doors = _Doors(gateway, app[CLIENTS], limits, telemetry)
     for route in ROUTES:
-        app.router.add_route(route.verb, route.path, partial(route.handler, gateway))
+        _add(app, route.verb, route.path, partial(route.handler, gateway))
     app.router.add_routes(RealtimeDoor(gateway, access, app[CLIENTS], settings, limits, telemetry).routes())
-    get = partial(app.router.add_route, "GET")
+    app.router.add_get("/v1/rpc", doors.rpc, allow_head=False)
+    app.router.add_get("/v1/threads/{threadId}/events", doors.events, allow_head=False)
+    get = partial(_add, app, "GET")
     get("/", doors.front)
     get("/console/{name}", asset)
-    get("/v1/rpc", doors.rpc)
-    get("/v1/threads/{threadId}/events", doors.events)
     get("/healthz", doors.health)
     get("/readyz", doors.readiness)
     get("/metrics", doors.metrics)
     get("/openapi.json", _document(openapi))
     get("/asyncapi.json", _document(asyncapi))
     return app
+
+
+def _add(app: web.Application, verb: str, path: str, handler: Handler) -> None:
+    """A route; what can be got can be asked for its head alone (RFC 9110, section 9.3.2)."""
+    app.router.add_route(verb, path, handler)
+    if verb == "GET":
+        app.router.add_route("HEAD", path, handler)
 
 
 @asynccontextmanager
@@ -104,7 +111,8 @@ class _Doors:
 
     async def front(self, request: web.Request) -> web.StreamResponse:
         """The page, or the JSON-RPC door on the same path."""
-        return await self.rpc(request) if is_upgrade(request) else page("index.html")
+        wanted = request.method == "GET" and is_upgrade(request)
+        return await self.rpc(request) if wanted else page("index.html")
 
     async def rpc(self, request: web.Request) -> web.StreamResponse:
         """A client's WebSocket."""

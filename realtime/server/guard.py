@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
@@ -32,6 +33,10 @@ STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.Stream
 """Where a handler leaves a response of its own, so that nothing is written over it once it has begun."""
 _ALLOWED_ORIGIN: web.RequestKey[str] = web.RequestKey("allowed_origin", str)
 
+_USUAL_HEADERS = "Authorization, Content-Type, If-Match, Last-Event-ID"
+_FIELD_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: *, *[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
+"""RFC 9110, section 5.1."""
+
 _HTTP_ERRORS = {
     404: ("unknown_method", "no such route"),
     405: ("unknown_method", "no such method on this route"),
@@ -57,7 +62,7 @@ class Guard:
             if origin is not None:
                 request[_ALLOWED_ORIGIN] = origin
                 if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
-                    return _preflight()
+                    return _preflight(request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ""))
             self._check_credentials(request)
             return await handler(request)
         except Unauthorized as error:
@@ -132,14 +137,14 @@ def http_error(error: web.HTTPException) -> web.Response:
     return response
 
 
-def _preflight() -> web.Response:
+def _preflight(wanted: str) -> web.Response:
+    """The page is one that is allowed, so it may send what it likes: clients add headers that nobody can foresee."""
+    named = _FIELD_NAMES.fullmatch(wanted) is not None
     return web.Response(
         status=204,
         headers={
-            "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
-            "Access-Control-Allow-Headers": (
-                "Authorization, Content-Type, If-Match, Last-Event-ID, X-OpenAI-Agents-SDK, OpenAI-Beta, User-Agent"
-            ),
+            "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+            "Access-Control-Allow-Headers": f"{_USUAL_HEADERS}, {wanted}" if named else _USUAL_HEADERS,
             "Access-Control-Max-Age": "600",
         },
     )

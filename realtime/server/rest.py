@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -10,10 +11,11 @@ from aiohttp import web
 from pydantic import Field
 
 from realtime.desk import BreakParams, UpstreamChoice
-from realtime.errors import ParseError
+from realtime.errors import ParseError, SessionNotFound
 from realtime.gateway import Gateway
 from realtime.protocol import appserver as app
 from realtime.protocol import json
+from realtime.protocol.ids import ThreadId
 from realtime.protocol.json import JsonObject
 from realtime.server.call_resources import FRAGMENT, OFFER, CallParams, describe, hang_up, take_offer, trickle
 from realtime.server.validation import parse_params
@@ -103,13 +105,27 @@ async def _start_realtime(gateway: Gateway, request: web.Request) -> web.Respons
 
 
 async def _append_text(gateway: Gateway, request: web.Request) -> web.Response:
-    seq = await gateway.calls.append_text(await _body(request, app.AppendTextParams))
+    params = await _body(request, app.AppendTextParams)
+    async with _thread_or_session(gateway, params.thread_id):
+        seq = await gateway.calls.append_text(params)
     return json_response({"seq": seq}, status=202)
 
 
 async def _interrupt(gateway: Gateway, request: web.Request) -> web.Response:
-    gateway.interrupt_realtime((await _body(request, app.ThreadParams)).thread_id)
+    thread_id = (await _body(request, app.ThreadParams)).thread_id
+    async with _thread_or_session(gateway, thread_id):
+        gateway.interrupt_realtime(thread_id)
     return json_response({}, status=202)
+
+
+@asynccontextmanager
+async def _thread_or_session(gateway: Gateway, thread_id: ThreadId) -> AsyncIterator[None]:
+    """Where no call runs it may be that there is no such thread: then that is said, as by the JSON-RPC door."""
+    try:
+        yield
+    except SessionNotFound:
+        await gateway.library.get(thread_id)
+        raise
 
 
 async def _stop_realtime(gateway: Gateway, request: web.Request) -> web.Response:

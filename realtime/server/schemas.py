@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pydantic.json_schema import models_json_schema
 
@@ -32,11 +33,85 @@ _ERROR = {
 }
 
 
+_API_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["type", "code", "message", "param"],
+            "properties": {
+                "type": {"type": "string"},
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+"""The Realtime API's own shape."""
+
+_JSON = "application/json"
+_OFFER = "application/sdp"
+_FORM = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A route that is no row of ``ROUTES``: its answer's media type (None: no body), and what it takes."""
+
+    verb: str
+    path: str
+    summary: str
+    media: str | None = _JSON
+    status: int = 200
+    takes: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    error: str = "Error"
+
+
+_OTHERS = (
+    _Other("get", "/", "The console page; an upgrade is the JSON-RPC door", "text/html"),
+    _Other("get", "/console/{name}", "A part of the page", "text/css"),
+    _Other("get", "/v1/rpc", "The JSON-RPC door: a WebSocket, see /asyncapi.json", None, 101),
+    _Other("get", "/healthz", "The process answers"),
+    _Other("get", "/readyz", "Ready for new work, else 503 with the reason"),
+    _Other("get", "/metrics", "Counters and histograms", "text/plain"),
+    _Other("get", "/openapi.json", "This document"),
+    _Other("get", "/asyncapi.json", "The methods of the JSON-RPC door"),
+    _Other(
+        "get",
+        "/v1/realtime",
+        "The Realtime API: a WebSocket, a session on a thread; or with call_id the sideband of a call",
+        None,
+        101,
+        query=("model", "thread_id", "call_id"),
+        error="RealtimeError",
+    ),
+    _Other(
+        "post",
+        "/v1/realtime/calls",
+        "The Realtime API: an offer, raw or as a form with sdp and session",
+        _OFFER,
+        201,
+        takes=(_OFFER, _FORM),
+        query=("model", "thread_id"),
+        error="RealtimeError",
+    ),
+    _Other("post", "/v1/realtime/calls/{call_id}/hangup", "End the call", None, error="RealtimeError"),
+    _Other(
+        "post", "/v1/realtime/client_secrets", "A key for a client's sessions", takes=(_JSON,), error="RealtimeError"
+    ),
+)
+
+
 def openapi() -> JsonObject:
-    """OpenAPI 3.1, from the table of routes and their params."""
+    """OpenAPI 3.1, of every route: from the table of routes and their params, and from that of the others."""
     paths: dict[str, JsonObject] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.verb.lower()] = _operation(route)
+    for other in _OTHERS:
+        paths.setdefault(other.path, {})[other.verb] = _other_operation(other)
     paths["/v1/threads/{threadId}/events"] = {"get": _events_operation()}
     schemas = _schemas(route.body for route in ROUTES if route.body is not None)
     return {
@@ -44,7 +119,7 @@ def openapi() -> JsonObject:
         "info": {"title": NAME, "version": server_version()},
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Error": _ERROR},
+            "schemas": {**schemas, "Error": _ERROR, "RealtimeError": _API_ERROR},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -90,6 +165,23 @@ def _operation(route: Route) -> JsonObject:
     return {**operation, "requestBody": {"content": bodies}} if bodies else operation
 
 
+def _other_operation(other: _Other) -> JsonObject:
+    names = [step[1:-1] for step in other.path.split("/") if step.startswith("{")]
+    parameters = [*(("path", name) for name in names), *(("query", name) for name in other.query)]
+    done: JsonObject = {"description": "switching protocols" if other.status == 101 else "done"}
+    if other.media is not None:
+        done["content"] = {other.media: {}}
+    operation: JsonObject = {
+        "summary": other.summary,
+        "parameters": [
+            {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+            for place, name in parameters
+        ],
+        "responses": {str(other.status): done, "default": _error_response(other.error)},
+    }
+    return {**operation, "requestBody": {"content": {media: {} for media in other.takes}}} if other.takes else operation
+
+
 def _events_operation() -> JsonObject:
     last = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "integer"}}
     after = {"name": "after", "in": "query", "required": False, "schema": {"type": "integer"}}
@@ -124,8 +216,8 @@ def _path_parameter() -> JsonObject:
     return {"name": "threadId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
 
 
-def _error_response() -> JsonObject:
-    content = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
+def _error_response(model: str = "Error") -> JsonObject:
+    content = {_JSON: {"schema": {"$ref": _REF.format(model=model)}}}
     return {"description": "refused", "content": content}
 
 

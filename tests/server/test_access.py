@@ -119,6 +119,32 @@ async def test_a_preflight_is_answered_to_allowed_origins_alone(doors: Doors) ->
     assert "access-control-allow-origin" not in headers
 
 
+USUAL = ["Authorization", "Content-Type", "If-Match", "Last-Event-ID"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "added"),
+    [
+        ("authorization,x-stainless-lang,openai-organization", "authorization, x-stainless-lang, openai-organization"),
+        ("api-key, Last-Event-ID", "api-key, Last-Event-ID"),
+        ("", ""),
+        ("a b; c=<d>", ""),
+    ],
+)
+async def test_an_allowed_page_may_send_the_headers_it_asks_for(doors: Doors, wanted: str, added: str) -> None:
+    fields = [
+        ("Host", f"127.0.0.1:{doors.port}"),
+        ("Origin", "https://app.example"),
+        ("Access-Control-Request-Method", "PUT"),
+        ("Access-Control-Request-Headers", wanted),
+    ]
+    status, headers, _ = await request(doors.port, *fields, verb="OPTIONS", path="/v1/console/upstream")
+    assert status == 204
+    allowed = [name.strip() for name in headers["access-control-allow-headers"].split(",")]
+    assert allowed == [*USUAL, *added.split(", ")] if added else allowed == USUAL
+    assert "PUT" in headers["access-control-allow-methods"].split(", ")
+
+
 async def test_an_allowed_page_may_read_the_answer_and_others_not(doors: Doors) -> None:
     host = ("Host", f"127.0.0.1:{doors.port}")
     _, headers, _ = await request(doors.port, host, ("Origin", "https://app.example"), path="/v1/threads")

@@ -9,8 +9,9 @@ import pytest
 
 from realtime.errors import StoreError
 from realtime.protocol.json import JsonObject
+from realtime.server.app import build_app
 from realtime.server.rest import ROUTES
-from realtime.settings import LimitsSettings
+from realtime.settings import LimitsSettings, ServerSettings
 from tests.server.fake import Doors, open_doors
 
 
@@ -111,7 +112,8 @@ async def test_every_route_checks_the_thread(doors: Doors, route: Any) -> None:
     sent = body if route.body is not None else None
     absent = route.path.format(threadId="00000000-0000-7000-8000-000000000000", callId="rtc_1")
     status, found = await call(doors, route.verb, absent, sent)
-    assert (status, found["error"]["code"]) in {(404, "thread_not_found"), (404, "session_not_found")}
+    code = "session_not_found" if "{callId}" in route.path else "thread_not_found"
+    assert (status, found["error"]["code"]) == (404, code)
     status, found = await call(doors, route.verb, route.path.format(threadId="nonsense", callId="rtc_1"), sent)
     assert (status, found["error"]["code"], found["error"]["field"]) == (422, "invalid_params", "threadId")
 
@@ -192,14 +194,45 @@ async def test_a_refusal_that_may_be_repeated_says_when(doors: Doors) -> None:
         }
 
 
+async def test_every_path_parameter_is_declared(doors: Doors) -> None:
+    _, document = await call(doors, "GET", "/openapi.json")
+    for path, verbs in document["paths"].items():
+        wanted = {step[1:-1] for step in path.split("/") if step.startswith("{")}
+        for operation in verbs.values():
+            assert {one["name"] for one in operation["parameters"] if one["in"] == "path"} == wanted, path
+            assert all(one["required"] for one in operation["parameters"] if one["in"] == "path"), path
+
+
+async def test_what_can_be_got_can_be_asked_for_its_head(doors: Doors) -> None:
+    thread = f"/v1/threads/{doors.threads.make(2)}"
+    paths = ("/", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/console/style.css", "/v1/threads")
+    for path in (*paths, thread, f"{thread}/items", f"{thread}/transcript", "/v1/threads/nonsense", "/nothing"):
+        async with doors.http.get(doors.address + path) as got, doors.http.head(doors.address + path) as asked:
+            assert (asked.status, asked.content_type) == (got.status, got.content_type), path
+            assert asked.headers["Content-Length"] == str(len(await got.read())), path
+            assert await asked.read() == b"", path
+
+
+async def test_a_head_opens_no_stream_and_no_socket(doors: Doors) -> None:
+    for path in (f"/v1/threads/{doors.threads.make()}/events", "/v1/rpc"):
+        async with doors.http.head(doors.address + path) as asked:
+            assert (asked.status, asked.headers["Allow"]) == (405, "GET"), path
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    async with doors.http.head(doors.address, headers=upgrade) as asked:
+        assert (asked.status, asked.content_type) == (200, "text/html")
+
+
 async def test_the_document_names_every_route(doors: Doors) -> None:
     status, document = await call(doors, "GET", "/openapi.json")
     assert status == 200
     assert document["openapi"].startswith("3.1")
     named = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
-    assert named == {(route.verb, route.path) for route in ROUTES} | {("GET", "/v1/threads/{threadId}/events")}
+    served = build_app(doors.gateway, ServerSettings(), LimitsSettings(), doors.telemetry).router.routes()
+    there = {(route.method, route.resource.canonical) for route in served if route.resource is not None}
+    assert named == {(verb, path) for verb, path in there if verb != "HEAD"}
     schemas = document["components"]["schemas"]
     for verbs in document["paths"].values():
         for operation in verbs.values():
+            assert operation["summary"]
             reference = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
             assert reference is None or reference["$ref"].rpartition("/")[2] in schemas
