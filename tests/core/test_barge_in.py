@@ -39,6 +39,12 @@ def finish(driver: Driver, text: str = "one two three four") -> None:
     driver.receive("response.done", response={"id": "r1", "status": "completed"})
 
 
+def cut_in(driver: Driver, *, after: float = 0.0, item: str = "u1") -> None:
+    """The person begins to speak, some seconds later."""
+    driver.now += after
+    driver.receive("input_audio_buffer.speech_started", item_id=item)
+
+
 def truncations(driver: Driver) -> list[tuple[str, int]]:
     """(item, ms) of each truncation sent."""
     return [
@@ -50,31 +56,27 @@ def truncations(driver: Driver) -> list[tuple[str, int]]:
 
 def test_the_answer_is_cut_where_the_clock_says() -> None:
     driver = speaking(1000)
-    driver.now += 0.4
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.4)
     assert truncations(driver) == [("a1", 400)]
     assert driver.of(act.Flush) == [act.Flush(ItemId("a1"))]
 
 
 def test_never_past_what_arrived() -> None:
     driver = speaking(300)
-    driver.now += 5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=5)
     assert truncations(driver) == [("a1", 300)]
 
 
 def test_the_clients_report_beats_the_clock() -> None:
     driver = speaking(1000)
     driver.apply(act.Played(ItemId("a1"), 250))
-    driver.now += 0.9
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.9)
     assert truncations(driver) == [("a1", 250)]
 
 
 def test_a_later_smaller_report_cuts_again_and_a_larger_does_not() -> None:
     driver = speaking(1000)
-    driver.now += 0.5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.5)
     driver.apply(act.Played(ItemId("a1"), 700))
     driver.apply(act.Played(ItemId("a1"), 350))
     assert truncations(driver) == [("a1", 500), ("a1", 350)]
@@ -82,23 +84,21 @@ def test_a_later_smaller_report_cuts_again_and_a_larger_does_not() -> None:
 
 def test_what_nobody_heard_is_deleted() -> None:
     driver = speaking(1000)
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver)
     assert truncations(driver) == []
     assert [event["item_id"] for event in driver.sent if event["type"] == "conversation.item.delete"] == ["a1"]
 
 
 def test_once_per_item() -> None:
     driver = speaking(1000)
-    driver.now += 0.2
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.speech_started", item_id="u2")
+    cut_in(driver, after=0.2)
+    cut_in(driver, item="u2")
     assert len(truncations(driver)) == 1
 
 
 def test_no_audio_of_an_item_follows_its_flush() -> None:
     driver = speaking(1000)
-    driver.now += 0.2
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.2)
     before = len(driver.of(act.Play))
     audio(driver, 100)
     audio(driver, 100, item="a2")  # of the same response, which voice detection has cancelled
@@ -112,8 +112,7 @@ def test_no_audio_of_an_item_follows_its_flush() -> None:
 def test_an_answer_that_still_plays_after_its_end_is_cut_and_the_thread_corrected() -> None:
     driver = speaking(1000)
     finish(driver)
-    driver.now += 0.5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.5)
     assert truncations(driver) == [("a1", 500)]
     method, item = [record for record in driver.records() if record[1]["id"] == "a1"][-1]
     assert (method, item["status"], item["heardMs"], item["audioMs"]) == ("item/completed", "interrupted", 500, 1000)
@@ -123,17 +122,15 @@ def test_an_answer_that_still_plays_after_its_end_is_cut_and_the_thread_correcte
 def test_an_answer_that_was_heard_to_its_end_is_not_cut() -> None:
     driver = speaking(1000)
     finish(driver)
-    driver.now += 1.5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=1.5)
     assert truncations(driver) == []
 
 
 def test_whatever_the_clock_says_a_client_that_lags_is_silenced_once() -> None:
     driver = speaking(1000)
     finish(driver)
-    driver.now += 1.5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.speech_started", item_id="u2")
+    cut_in(driver, after=1.5)
+    cut_in(driver, item="u2")
     assert driver.of(act.Flush) == [act.Flush(None)]
     driver.apply(act.Played(ItemId("a1"), 990))  # how the client counts
     assert truncations(driver) == []
@@ -146,8 +143,7 @@ def test_a_client_that_has_played_all_of_it_is_not_silenced() -> None:
     driver = speaking(1000)
     finish(driver)
     driver.apply(act.Played(ItemId("a1"), 1000))
-    driver.now += 0.5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.5)
     assert (truncations(driver), driver.of(act.Flush)) == ([], [])
 
 
@@ -155,15 +151,14 @@ def test_an_answer_of_a_lost_connection_is_silenced_once_and_not_cut() -> None:
     driver = speaking(1000)
     driver.lose()
     driver.reopen()
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.speech_started", item_id="u2")
+    cut_in(driver)
+    cut_in(driver, item="u2")
     assert (truncations(driver), driver.of(act.Flush)) == ([], [act.Flush(None)])
 
 
 def test_the_refusal_of_our_truncation_disturbs_nobody() -> None:
     driver = speaking(1000)
-    driver.now += 0.2
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.2)
     event_id = next(event["event_id"] for event in driver.sent if event["type"] == "conversation.item.truncate")
     driver.receive("error", error={"code": "invalid_value", "message": "already shorter", "event_id": event_id})
     assert driver.notes("error") == []
@@ -171,8 +166,7 @@ def test_the_refusal_of_our_truncation_disturbs_nobody() -> None:
 
 def test_without_interruption_by_voice_the_answer_goes_on() -> None:
     driver = speaking(1000, barge_in=False)
-    driver.now += 0.2
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.2)
     assert truncations(driver) == []
     audio(driver, 100)
     assert len(driver.of(act.Play)) == 2
@@ -198,8 +192,7 @@ def test_fractions_of_milliseconds_add_up_before_they_are_cut() -> None:
 def test_a_later_upstream_is_told_what_was_heard() -> None:
     driver = speaking(1000)
     finish(driver)
-    driver.now += 0.5
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    cut_in(driver, after=0.5)
     driver.lose()
     driver.log.clear()
     driver.log += [act.Open(2)]

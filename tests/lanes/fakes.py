@@ -1,16 +1,20 @@
-"""A store whose commits happen when the test says so, and clients that check what they get."""
+"""A store whose commits happen when the test says so, lanes on it, and clients that check what they get."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from realtime.errors import StoreError, ThreadNotFound
-from realtime.lanes import Outgoing
-from realtime.protocol.appserver import Draft, Record
-from realtime.protocol.ids import Seq, ThreadId
+from realtime.lanes import Outgoing, ThreadLane
+from realtime.protocol.appserver import Draft, Item, Notification, Record, Thread, item_completed
+from realtime.protocol.ids import ItemId, Seq, ThreadId
+from realtime.telemetry import Telemetry
+
+NOW = 5_000
 
 
 @dataclass(eq=False)
@@ -50,6 +54,11 @@ class SlowStore:
             self._asking.clear()
             await self._asking.wait()
         return len(self._asked[0].drafts)
+
+    async def commit_next(self) -> None:
+        """Wait until a commit is asked for, and do it."""
+        await self.asked()
+        self.commit()
 
     def commit(self) -> None:
         """Store what was asked first, and say so."""
@@ -131,3 +140,28 @@ class Client:
     def names(self) -> list[str]:
         """What it got, in short: the number of a record, the last part of a live method."""
         return [str(message.seq or message.method.rpartition("/")[2]) for message in self.got]
+
+
+def new_lane(store: SlowStore, *, limit: int = 1024, failures: list[StoreError] | None = None) -> ThreadLane:
+    thread = Thread(ThreadId("t"), "e1", Seq(len(store.stored)), created_at=1, updated_at=1)
+    noted = [] if failures is None else failures
+    return ThreadLane(thread, store, limit=limit, clock_ms=lambda: NOW, telemetry=Telemetry(), on_failure=noted.append)
+
+
+@asynccontextmanager
+async def running(lane: ThreadLane) -> AsyncIterator[None]:
+    """The lane's writer runs; whatever still waits at the end is cut off."""
+    writer = asyncio.create_task(lane.run())
+    try:
+        yield
+    finally:
+        writer.cancel()
+        await asyncio.wait([writer])
+
+
+def line(key: str, *, created_at: int = 0) -> Draft:
+    return item_completed(Item(ItemId(key), "userMessage", key, created_at=created_at))
+
+
+def note(name: str) -> Notification:
+    return Notification(f"thread/realtime/{name}", {"threadId": "t"})

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from realtime.lanes import Outgoing, ThreadLane
 from realtime.protocol import json
 from realtime.protocol.appserver import Notification, Shed
-from tests.lanes.fakes import SlowStore
-from tests.lanes.test_thread_lane import line, new_lane
+from tests.lanes.fakes import SlowStore, line, new_lane
 
 READERS = 3
 

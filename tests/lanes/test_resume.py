@@ -10,14 +10,12 @@ from realtime.errors import SlowConsumer, StoreError
 from realtime.lanes import PAGE, Outgoing, ThreadLane
 from realtime.protocol import json
 from realtime.protocol.appserver import Shed
-from tests.lanes.fakes import Client, SlowStore
-from tests.lanes.test_thread_lane import line, new_lane, note, running
+from tests.lanes.fakes import Client, SlowStore, line, new_lane, note, running
 
 
 async def store_lines(lane: ThreadLane, store: SlowStore, *keys: str) -> None:
     stored = lane.record(*map(line, keys))
-    await store.asked()
-    store.commit()
+    await store.commit_next()
     await stored
 
 

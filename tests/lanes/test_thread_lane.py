@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from realtime.errors import Draining, Overloaded, StoreError, ThreadNotFound
-from realtime.lanes import BATCH, ThreadLane
+from realtime.lanes import BATCH
 from realtime.protocol import json
-from realtime.protocol.appserver import Draft, Item, Notification, Shed, Thread, item_completed, item_started
-from realtime.protocol.ids import ItemId, Seq, ThreadId
-from realtime.telemetry import Telemetry
-from tests.lanes.fakes import Client, SlowStore
-
-NOW = 5_000
-
-
-def new_lane(store: SlowStore, *, limit: int = 1024, failures: list[StoreError] | None = None) -> ThreadLane:
-    thread = Thread(ThreadId("t"), "e1", Seq(len(store.stored)), created_at=1, updated_at=1)
-    noted = [] if failures is None else failures
-    return ThreadLane(thread, store, limit=limit, clock_ms=lambda: NOW, telemetry=Telemetry(), on_failure=noted.append)
-
-
-@asynccontextmanager
-async def running(lane: ThreadLane) -> AsyncIterator[None]:
-    """The lane's writer runs; whatever still waits at the end is cut off."""
-    writer = asyncio.create_task(lane.run())
-    try:
-        yield
-    finally:
-        writer.cancel()
-        await asyncio.wait([writer])
-
-
-def line(key: str, *, created_at: int = 0) -> Draft:
-    return item_completed(Item(ItemId(key), "userMessage", key, created_at=created_at))
-
-
-def note(name: str) -> Notification:
-    return Notification(f"thread/realtime/{name}", {"threadId": "t"})
+from realtime.protocol.appserver import Draft, Item, Shed, item_started
+from realtime.protocol.ids import ItemId
+from tests.lanes.fakes import NOW, Client, SlowStore, line, new_lane, note, running
 
 
 async def test_nothing_with_a_number_leaves_before_its_commit() -> None:
@@ -68,8 +38,7 @@ async def test_a_record_is_sent_as_the_notification_it_is() -> None:
     lane.attach(other)
     async with running(lane):
         stored = lane.record(line("a", created_at=7))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         [record] = await stored
     [message] = client.got
     assert message is other.got[0], "it is serialised once for all"
@@ -117,8 +86,7 @@ async def test_too_many_waiting_records_are_refused() -> None:
             lane.record(line("c"), line("d"))
         last = lane.record(line("c"))
         store.commit()
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         assert [record.seq for record in await last] == [3]
         lane.record(line("d"), line("e"), line("f"))
 
@@ -129,8 +97,7 @@ async def test_an_item_gets_its_time_once() -> None:
     async with running(lane):
         started = item_started(Item(ItemId("a"), "userMessage", status="inProgress", created_at=3))
         stored = lane.record(started, line("a"), line("b"), Draft("turn/started", "t", {"turn": {"startedAt": 0}}))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         records = await stored
     assert [record.params["item"]["createdAt"] for record in records[:3]] == [3, 3, NOW]
     assert records[3].params["turn"] == {"startedAt": 0}
@@ -149,8 +116,7 @@ async def test_a_failed_batch_is_told_and_the_lane_goes_on() -> None:
             await lost
         assert [error.message for error in failures] == ["refused"]
         kept = lane.record(line("c"))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         assert [record.seq for record in await kept] == [1]
     assert client.seqs == [1]
 
@@ -167,8 +133,7 @@ async def test_records_whose_answer_was_lost_are_published_before_the_next() -> 
             await lost
         assert client.seqs == []
         later = lane.record(line("b"))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         assert [record.seq for record in await later] == [101]
     assert client.seqs == list(range(1, 102))
     assert len(failures) == 1
@@ -186,15 +151,13 @@ async def test_a_gap_that_cannot_be_read_is_filled_later() -> None:
             await lost
         store.broken = True
         stored = lane.record(line("b"))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         assert [record.seq for record in await stored] == [2], "it is stored, and acknowledged"
         assert client.seqs == []
         assert [error.message for error in failures] == ["no answer", "cannot be read"]
         store.broken = False
         stored = lane.record(line("c"))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         await stored
     assert client.seqs == [1, 2, 3]
 
@@ -255,8 +218,7 @@ async def test_closing_stores_what_was_accepted_and_accepts_no_more() -> None:
     with pytest.raises(Draining):
         lane.record(line("c"))
     store.commit()
-    await store.asked()
-    store.commit()
+    await store.commit_next()
     await writer
     assert [record.seq for record in await last] == [2]
     assert client.seqs == [1, 2]
@@ -301,8 +263,7 @@ async def test_a_caller_that_leaves_changes_nothing() -> None:
         await asyncio.wait([caller])
         other = lane.record(line("b"))
         store.commit()
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         await other
     assert client.seqs == [1, 2]
 
@@ -312,8 +273,7 @@ async def test_the_store_can_be_read_through_the_lane() -> None:
     lane = new_lane(store)
     async with running(lane):
         stored = lane.record(line("a"), line("b"))
-        await store.asked()
-        store.commit()
+        await store.commit_next()
         records = await stored
     assert await lane.records(after=1) == records[1:]
     assert await lane.latest(methods=("item/completed",), limit=1) == records[1:]

@@ -123,6 +123,15 @@ async def running(
     assert asyncio.all_tasks() <= before
 
 
+async def one_turn(work: Work, request: TurnRequest, *, timeout_s: float = 60.0) -> tuple[FakeLane, Listener]:
+    """A turn from its begin to its end."""
+    lane, listener = FakeLane(), Listener()
+    async with running(FakeAgent(work), timeout_s=timeout_s) as turns:
+        turns.start_or_join(lane, request, listener)
+        await listener.over.wait()
+    return lane, listener
+
+
 def typed(text: str = "do it", *, live: bool = False) -> TurnRequest:
     return TurnRequest(prompt=text, request=text, source="typed", live=live)
 

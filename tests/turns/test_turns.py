@@ -13,7 +13,7 @@ from realtime.errors import AgentError, Draining, Overloaded, TurnNotFound
 from realtime.settings import AgentSettings, LimitsSettings
 from realtime.turns.request import Joined, Started
 from realtime.turns.turns import Turns
-from tests.turns.fakes import FakeAgent, FakeLane, Listener, handoff, running, typed
+from tests.turns.fakes import FakeAgent, FakeLane, Listener, handoff, one_turn, running, typed
 
 
 async def answer(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
@@ -87,19 +87,13 @@ async def test_a_handoff_without_an_item_is_known_by_its_call() -> None:
 
 
 async def test_a_typed_turn_has_no_handoff() -> None:
-    lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(answer)) as turns:
-        turns.start_or_join(lane, typed(), listener)
-        await listener.over.wait()
+    lane, _ = await one_turn(answer, typed())
     assert lane.methods == ["turn/started", "turn/completed"]
     assert lane.notifications == []
 
 
 async def test_remarks_and_results_are_told_apart_and_the_last_result_is_the_output() -> None:
-    lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(work_with_remarks)) as turns:
-        turns.start_or_join(lane, handoff(), listener)
-        await listener.over.wait()
+    lane, listener = await one_turn(work_with_remarks, handoff())
     assert listener.heard == [("looking", False), ("part", True), ("all", True)]
     assert listener.turns[0].output == "all"
     assert lane.states() == ["started", "progress", "finished"]
@@ -110,10 +104,7 @@ async def test_a_turn_without_a_result_completes_without_output() -> None:
     async def silent(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
         yield Progress("hm")
 
-    lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(silent)) as turns:
-        turns.start_or_join(lane, handoff(), listener)
-        await listener.over.wait()
+    lane, listener = await one_turn(silent, handoff())
     assert (listener.turns[0].status, listener.turns[0].output) == ("completed", None)
     assert "text" not in lane.notifications[-1].params
 
@@ -330,10 +321,7 @@ async def test_an_agent_that_will_not_stop_is_interrupted_all_the_same() -> None
 
 
 async def test_a_turn_has_a_deadline() -> None:
-    lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(wait_for_ever), timeout_s=0.01) as turns:
-        turns.start_or_join(lane, handoff(), listener)
-        await listener.over.wait()
+    lane, listener = await one_turn(wait_for_ever, handoff(), timeout_s=0.01)
     assert (listener.turns[0].status, listener.turns[0].error) == ("failed", "no end within 0.01 s")
     assert lane.items()[0].items() >= {"status": "failed", "error": "no end within 0.01 s"}.items()
     assert lane.states() == ["started", "failed"]
@@ -344,10 +332,7 @@ async def test_a_failing_agent_fails_its_turn_with_its_reason() -> None:
         yield Output("half")
         raise AgentError("no quota")
 
-    lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(refuse)) as turns:
-        turns.start_or_join(lane, handoff(), listener)
-        await listener.over.wait()
+    lane, listener = await one_turn(refuse, handoff())
     assert listener.turns[0].status == "failed"
     assert (listener.turns[0].error, listener.turns[0].output) == ("no quota", None)
     assert lane.notifications[-1].params["text"] == "no quota"
@@ -522,10 +507,7 @@ async def test_an_agent_may_remember_within_the_thread() -> None:
         await task.memory.remember("desk", "room 4")
         yield Output(str(dict(await task.memory.recall())))
 
-    lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(keep)) as turns:
-        turns.start_or_join(lane, typed(), listener)
-        await listener.over.wait()
+    lane, _ = await one_turn(keep, typed())
     assert lane.memory == {"desk": "room 4"}
 
 
