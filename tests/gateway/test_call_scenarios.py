@@ -97,5 +97,5 @@ async def test_a_dropped_call_is_over(tmp_path: Path) -> None:
     async with fronted("dropped-call", tmp_path) as (server, front), calling(server, by=front.post) as page:
         await connections(server, 2)
         page.ask("how are you")
-        await page.see(lambda: page.over)
+        await page.see(lambda: page.is_left)
         await connections(server, 0)

@@ -133,7 +133,7 @@ async def test_a_page_that_hangs_up_ends_the_call_and_one_that_is_stopped_is_tol
             await scene.upstream.connection(1)
             await scene.client.call("thread/realtime/stop", threadId=scene.thread)
             await scene.client.until("thread/realtime/closed", after=before)
-            await page.until(lambda: page.is_left)
+            await page.see(lambda: page.is_left)
 
 
 async def test_the_answer_does_not_wait_for_the_upstream(tmp_path: Path) -> None:
@@ -232,9 +232,9 @@ def kinds(page: Page) -> list[str]:
 async def test_the_data_channel_speaks_the_realtime_api(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene, calling(scene.by_http) as page:
         voice = await scene.upstream.connection()
-        await page.until(lambda: "session.created" in kinds(page))
+        await page.see(lambda: "session.created" in kinds(page))
         page.channel.send("junk")
-        await page.until(lambda: "error" in kinds(page))
+        await page.see(lambda: "error" in kinds(page))
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "by the channel"}]}
         page.channel.send(json.dumps({"type": "conversation.item.create", "item": item}))
         await voice.got("conversation.item.create")
@@ -242,14 +242,14 @@ async def test_the_data_channel_speaks_the_realtime_api(tmp_path: Path) -> None:
         page.channel.send(json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(b"ab").decode()}))
         await _says(voice, "resp_1", "item_1", 0.3)
         await voice.push({"type": "response.done", "response": {"id": "resp_1", "status": "completed"}})
-        await page.until(lambda: "output_audio_buffer.stopped" in kinds(page))
+        await page.see(lambda: "output_audio_buffer.stopped" in kinds(page))
         await page.is_quiet()
         await _says(voice, "resp_2", "item_2", 20)
         await page.sounds()
         page.channel.send(json.dumps({"type": "output_audio_buffer.clear"}))
         await voice.got("conversation.item.truncate")
         await voice.got("response.cancel")
-        await page.until(lambda: "output_audio_buffer.cleared" in kinds(page))
+        await page.see(lambda: "output_audio_buffer.cleared" in kinds(page))
         await page.is_quiet()
         buffer = "output_audio_buffer."
         started, stopped, cleared = f"{buffer}started", f"{buffer}stopped", f"{buffer}cleared"
@@ -278,7 +278,7 @@ async def test_the_embedded_model_is_called_by_webrtc(tmp_path: Path, gateway_en
             page.channel.send(json.dumps({"type": "conversation.item.create", "item": item}))
             page.channel.send(json.dumps({"type": "response.create"}))
             await page.sounds()
-            await page.until(lambda: "output_audio_buffer.stopped" in kinds(page))
+            await page.see(lambda: "output_audio_buffer.stopped" in kinds(page))
         assert "Traceback" not in gateway.log.read_text()
 
 
@@ -304,7 +304,7 @@ async def talk(scene: Scene, number: int) -> None:
         await page.sounds()
         if number % 3 == 0:
             await scene.client.call("thread/realtime/stop", threadId=scene.thread)
-            await page.until(lambda: page.is_left)
+            await page.see(lambda: page.is_left)
     await scene.client.until("thread/realtime/closed", after=before)
     await voice.ended.wait()
     voice.frames.clear()

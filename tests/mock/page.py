@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import numpy as np
-import numpy.typing as npt
-from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
 
 from realtime.mock.server import MockServer
 from realtime.protocol.json import JsonObject
 from tests.mock.order import OrderChecker
 from tests.mock.sdk_types import check
-from tests.transports.caller import Tongue, caller_connection
+from tests.transports.line import NOTHING, Line, Samples, Tongue, caller_connection
 
-PATIENCE_S = 30.0
 SDP = "application/sdp"
-Samples = npt.NDArray[np.int16]
 
 
-@dataclass
-class Page:
+class Page(Line):
     """A call from the caller's side. Events are checked for shape and order as they come."""
 
-    connection: RTCPeerConnection
-    channel: RTCDataChannel
-    location: str | None
-    events: list[JsonObject] = field(default_factory=list)
-    sound: list[Samples] = field(default_factory=list)
-    """What is heard, 48 kHz."""
-    over: bool = False
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _order: OrderChecker = field(default_factory=OrderChecker)
-    _problem: BaseException | None = None
+    def __init__(self, says: Samples) -> None:
+        super().__init__(Tongue(says))
+        self.location: str | None = None
+        self.events: list[JsonObject] = []
+        self._order = OrderChecker()
+        self._problem: BaseException | None = None
 
     @property
     def call_id(self) -> str:
@@ -71,13 +58,10 @@ class Page:
         return [event for event in self.events if event["type"] == kind][count - 1]
 
     async def see(self, condition: Callable[[], bool]) -> None:
-        """Wait for what comes by the call to make it true."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not condition():
-                if self._problem is not None:
-                    raise self._problem
-                self._changed.clear()
-                await self._changed.wait()
+        """Wait for what comes by the call to make it true; raises what is wrong with an event."""
+        await super().see(lambda: self._problem is not None or condition())
+        if self._problem is not None:
+            raise self._problem
 
     def kinds(self) -> list[str]:
         """The types of all that came."""
@@ -92,23 +76,7 @@ class Page:
         except (AssertionError, ValueError) as problem:
             self._problem = problem
         self.events.append(event)
-        self._changed.set()
-
-    def ended(self) -> None:
-        """The channel has been closed from the other side."""
-        self.over = True
-        self._changed.set()
-
-    async def listen(self, track: MediaStreamTrack) -> None:
-        """Hear until the call is over."""
-        try:
-            while True:
-                frame = await track.recv()
-                assert isinstance(frame, AudioFrame)
-                self.sound.append(frame.to_ndarray().reshape(-1, 2)[:, 0].astype(np.int16))
-                self._changed.set()
-        except MediaStreamError:
-            return
+        self.changed.set()
 
 
 @asynccontextmanager
@@ -136,27 +104,18 @@ async def post(
 async def calling(
     server: MockServer,
     *,
-    says: Samples | None = None,
+    says: Samples = NOTHING,
     by: Callable[[MockServer, str], Any] = post,
 ) -> AsyncIterator[Page]:
     """A call whose data channel is open; ``by`` posts the offer. The page leaves at the end."""
-    connection = caller_connection()
-    connection.addTrack(Tongue(np.zeros(0, np.int16) if says is None else says))
-    channel = connection.createDataChannel("oai-events")
-    try:
-        await connection.setLocalDescription(await connection.createOffer())
-        status, answer, headers = await by(server, connection.localDescription.sdp)
+    page = Page(says)
+
+    async def answered(offer: str) -> str:
+        status, answer, headers = await by(server, offer)
         assert status == 201, answer
-        page = Page(connection, channel, headers.get("Location"))
-        channel.on("message", page.told)
-        channel.on("close", page.ended)
-        async with asyncio.TaskGroup() as group:
-            connection.on("track", lambda track: group.create_task(page.listen(track)))
-            await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            try:
-                assert (await page.until("session.created")) == page.events[0]
-                yield page
-            finally:
-                await connection.close()
-    finally:
-        await connection.close()
+        page.location = headers.get("Location")
+        return str(answer)
+
+    async with page.up(answered):
+        assert (await page.until("session.created")) == page.events[0]
+        yield page

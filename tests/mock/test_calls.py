@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime.mock.server import MockServer
 from realtime.protocol.json import JsonObject
-from tests.mock.page import SDP, Page, Samples, calling, offering, post
+from tests.mock.page import SDP, Page, calling, offering, post
 from tests.mock.wire import address
-from tests.transports.caller import RATE
+from tests.transports.line import RATE, Samples
 
 LONG = "please count to twenty slowly"
 LOUDSPEAKER = "output_audio_buffer"
@@ -269,7 +269,7 @@ class TestEnds:
         async with calling(server) as page, aiohttp.ClientSession() as http:
             async with http.post(f"{server.base_url}/realtime/calls/{page.call_id}/hangup") as answer:
                 assert answer.status == 200
-            await page.see(lambda: page.over)
+            await page.see(lambda: page.is_left)
             async with http.post(f"{server.base_url}/realtime/calls/{page.call_id}/hangup") as answer:
                 assert (answer.status, (await answer.json())["error"]["code"]) == (404, "call_id_not_found")
         await no_session(server)
@@ -278,7 +278,7 @@ class TestEnds:
         async with calling(server) as page:
             server.mock.advance(3600.0)
             assert (await page.until("error"))["error"]["code"] == "session_expired"
-            await page.see(lambda: page.over)
+            await page.see(lambda: page.is_left)
         await no_session(server)
 
     async def test_it_is_hung_up_before_anybody_connects(self, server: MockServer, offer: str) -> None:
@@ -293,7 +293,7 @@ class TestEnds:
             server = await stack.enter_async_context(MockServer())
             async with calling(server) as page:
                 await stack.aclose()
-                await page.see(lambda: page.over)
+                await page.see(lambda: page.is_left)
 
 
 class TestSideband:

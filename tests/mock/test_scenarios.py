@@ -381,7 +381,7 @@ async def test_dropped_call() -> None:
     async with mock_in("dropped-call") as server:
         async with calling(server) as page:
             page.ask("hello")
-            await page.see(lambda: page.over)
+            await page.see(lambda: page.is_left)
             assert "response.done" not in page.kinds()
         async with calling(server) as page:
             page.ask("hello")

@@ -64,7 +64,7 @@ def events(page: Page) -> list[JsonObject]:
 
 async def told(page: Page, kind: str, count: int = 1) -> JsonObject:
     """The event of this type by the data channel; so many of them."""
-    await page.until(lambda: sum(event["type"] == kind for event in events(page)) >= count)
+    await page.see(lambda: sum(event["type"] == kind for event in events(page)) >= count)
     return [event for event in events(page) if event["type"] == kind][count - 1]
 
 
@@ -101,7 +101,7 @@ async def test_a_call_of_a_page_and_the_sideband_of_its_server(house: House) -> 
             send(page, "no.such.event", event_id="mine")
             assert (await told(page, "error"))["error"]["event_id"] == "mine"
             await client.realtime.calls.hangup(call_id)
-        await page.until(lambda: page.is_left)
+        await page.see(lambda: page.is_left)
     assert ("assistantMessage", "hello to the page") in await house.lines(side.thread_id)
 
 
@@ -143,4 +143,4 @@ async def test_the_upstream_answers_and_the_sideband_of_the_server_is_ours(tmp_p
                 assert words((await side.until("response.done")).response) == "hello to the page"
                 await page.sounds()
                 await client.realtime.calls.hangup(call_id)
-            await page.until(lambda: page.is_left)
+            await page.see(lambda: page.is_left)

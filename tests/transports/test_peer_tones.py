@@ -72,10 +72,10 @@ async def test_tones_pass_both_ways_as_clean_as_the_codec_leaves_them() -> None:
         made.peer.play(PCM.tobytes(), "tones")
         frames = int(len(TONES) * SECONDS * 50)
         await made.ear.until(lambda: made.ear.frames >= frames - 15 and made.ear.tags == ["tones"])
-        begun = next(at for at, frame in enumerate(made.heard) if np.abs(frame).max() > 1000)
-        await made.until(lambda: len(made.heard) >= begun + frames)
+        begun = next(at for at, frame in enumerate(made.sound) if np.abs(frame).max() > 1000)
+        await made.see(lambda: len(made.sound) >= begun + frames)
         lost = made.peer.stats().packets_lost
-    up, down = made.ear.samples, np.concatenate(made.heard)
+    up, down = made.ear.samples, np.concatenate(made.sound)
     alone_up, alone_down = alone()
     assert lost == 0
     for frequency in TONES:

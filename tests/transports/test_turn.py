@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from aiortc import RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection
 
-from tests.transports.caller import LOOPBACK, RATE, Caller, Ear, call
+from tests.transports.caller import LOOPBACK, Caller, Ear, call
 from tests.transports.footprint import Footprint
+from tests.transports.line import RATE
 from tests.transports.offers import BROWSER
 from tests.transports.relay import turn_server
 from tests.transports.tones import snr, tone
@@ -26,7 +27,7 @@ async def talk(made: Caller) -> None:
     """Both hear each other."""
     made.peer.play(tone(440, 0.5, 24_000).tobytes(), "item")
     await made.ear.until(lambda: made.ear.tags == ["item"] and made.ear.frames >= 60)
-    await made.until(lambda: len(made.heard) >= 30)
+    await made.see(lambda: len(made.sound) >= 30)
     assert snr(made.ear.samples[12_000:24_000], 1000, 24_000) > 30
 
 

@@ -13,8 +13,9 @@ import pytest
 import uvloop
 from aioice.stun import Message
 
-from tests.transports.caller import LOOPBACK, RATE, Ear, call
+from tests.transports.caller import LOOPBACK, Ear, call
 from tests.transports.footprint import Footprint, resident_kib
+from tests.transports.line import RATE
 from tests.transports.offers import BROWSER, VIDEO, candidate, with_lines
 from tests.transports.tones import snr, tone
 from transports import aiortc_private
@@ -30,7 +31,7 @@ async def test_both_sides_hear_each_other_and_talk_by_the_data_channel() -> None
         assert made.peer.send('{"type":"session.created"}')
         made.channel.send('{"type":"response.create"}')
         await made.ear.until(lambda: bool(made.ear.texts) and made.ear.tags == ["item_1"] and made.ear.frames >= 100)
-        await made.until(lambda: bool(made.texts) and len(made.heard) >= 60)
+        await made.see(lambda: bool(made.texts) and len(made.sound) >= 60)
         assert made.texts == ['{"type":"session.created"}']
         assert made.ear.texts == ['{"type":"response.create"}']
         assert made.peer.position() == ("item_1", 1000)
@@ -41,7 +42,7 @@ async def test_both_sides_hear_each_other_and_talk_by_the_data_channel() -> None
         assert stats.packets_lost == 0
     assert made.ear.reasons == ["closed"]
     assert made.peer.stats().state == "closed"
-    spoken = np.concatenate(made.heard)
+    spoken = np.concatenate(made.sound)
     assert np.abs(spoken).max() > 5000
 
 
@@ -61,7 +62,7 @@ async def test_a_flush_is_at_once_and_the_position_tells_what_went() -> None:
     async with call() as made:
         made.peer.play(tone(440, 30.0, 24_000).tobytes(), "item_1")
         made.peer.play(tone(440, 0.1, 24_000).tobytes(), "item_2")
-        await made.until(lambda: len(made.heard) > 20)
+        await made.see(lambda: len(made.sound) > 20)
         made.peer.flush("item_1")
         await made.ear.until(lambda: made.ear.tags == ["item_2"])
         assert made.peer.position() == ("item_2", 100)
@@ -88,7 +89,7 @@ async def test_the_data_channel_is_bounded() -> None:
             sent += 1
             assert sent < 100
         assert 10 <= sent <= 18
-        await made.until(lambda: len(made.texts) == sent)
+        await made.see(lambda: len(made.texts) == sent)
         assert made.peer.send("y")
 
 
