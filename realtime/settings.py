@@ -27,6 +27,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_KEY_FILE = "upstream.api_key_file"
+
+
 class UpstreamSettings(Section):
     """The voice model. ``base_url`` is http(s), or ``embedded`` for the built-in model."""
 
@@ -69,15 +72,20 @@ class UpstreamSettings(Section):
         return value
 
     def key(self) -> str | None:
-        """The API key, read anew from ``api_key_file`` when that is set, so that it may be rotated."""
-        if self.api_key_file is not None:
-            try:
-                return self.api_key_file.read_text().strip()
-            except OSError as error:
-                raise ConfigurationError(
-                    f"upstream.api_key_file cannot be read: {error.strerror}", setting="upstream.api_key_file"
-                ) from None
-        return self.api_key.get_secret_value() if self.api_key else None
+        """The API key, read anew from ``api_key_file`` when that is set, so that it may be rotated.
+
+        Raises ``ConfigurationError``.
+        """
+        if self.api_key_file is None:
+            return self.api_key.get_secret_value() if self.api_key else None
+        try:
+            key = self.api_key_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise ConfigurationError(f"{_KEY_FILE} cannot be read: {reason}", setting=_KEY_FILE) from None
+        if not key:
+            raise ConfigurationError(f"{_KEY_FILE} holds no key", setting=_KEY_FILE)
+        return key
 
 
 class SessionSettings(Section):

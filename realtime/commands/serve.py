@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         upstream={"base_url": arguments.upstream},
         agent={"spec": arguments.agent},
     )
+    settings.upstream.key()  # a file that cannot be read is said now, not to the first client
     log_to_stderr(settings.telemetry.log_level)
     return run_until_signal(lambda stop: _serve(settings, stop))
 

@@ -55,6 +55,9 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (("serve", "--upstream", "ftp://x"), "upstream.base_url"),
         (("serve", "--agent", "nobody"), "agent.spec"),
         (("serve", "--config", "none.toml"), "--config"),
+        (("serve", "--config", "key.toml"), "upstream.api_key_file cannot be read: No such file"),
+        (("serve", "--config", "noise.toml"), "upstream.api_key_file cannot be read: not UTF-8"),
+        (("serve", "--config", "blank.toml"), "upstream.api_key_file holds no key"),
         (("mock", "--port", "99999"), "--port"),
         (("mock", "--script", "none.yaml"), "--script"),
         (("mock", "--scenario", "none"), "--scenario"),
@@ -104,6 +107,10 @@ def test_a_wrong_setting_is_named_in_one_line(
     argv: tuple[str, ...], named: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (elsewhere / "garbage").write_text("no recording, no folder and no store\n")
+    (elsewhere / "noise").write_bytes(b"\xff\xfe")
+    (elsewhere / "blank").write_text("\n")
+    for name in ("key", "noise", "blank"):
+        (elsewhere / f"{name}.toml").write_text(f'[server]\nport = 0\n[upstream]\napi_key_file = "{name}"\n')
     assert run(*argv) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
