@@ -36,6 +36,7 @@ async def test_initialize_names_the_server(doors: Doors) -> None:
         result = await caller.result("initialize", {"clientInfo": {"name": "t"}})
         assert result["userAgent"].startswith("voxgate/")
         assert result["serverInfo"]["name"] == "voxgate"
+        assert (result["platformFamily"], result["platformOs"]) in (("unix", "linux"), ("unix", "macos"))
 
 
 async def test_nothing_goes_before_initialize(doors: Doors) -> None:
