@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -77,3 +78,13 @@ def saying(*texts: str) -> Script:
             await write(event)
 
     return script
+
+
+async def talk_until_gone(write: Write, gone: asyncio.Event) -> None:
+    """Go on talking until nobody listens any more, and say so."""
+    try:
+        while True:
+            await write({"type": "response.output_text.delta", "delta": "x"})
+            await asyncio.sleep(0.01)  # the pace of a service that goes on talking
+    except ConnectionError:
+        gone.set()

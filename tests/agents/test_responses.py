@@ -15,7 +15,7 @@ from realtime.agents.responses import ResponsesAgent
 from realtime.errors import AgentError, ConfigurationError
 from realtime.settings import AgentSettings
 from tests.agents.fakes import new_ear, task, updates
-from tests.agents.service import COMPLETED, CREATED, Write, message, saying, serving
+from tests.agents.service import COMPLETED, CREATED, Write, message, saying, serving, talk_until_gone
 
 KEY = "key-of-the-agent"
 
@@ -214,12 +214,7 @@ async def test_cancelling_ends_the_request() -> None:
     async def script(number: int, write: Write) -> None:
         await write(CREATED)
         reached.set()
-        try:
-            while True:
-                await write({"type": "response.output_text.delta", "delta": "x"})
-                await asyncio.sleep(0.01)  # the pace of a service that goes on talking
-        except ConnectionError:
-            gone.set()
+        await talk_until_gone(write, gone)
 
     async with serving(script) as service, agent_at(service.url) as agent:
         async with asyncio.TaskGroup() as group:
@@ -235,12 +230,7 @@ async def test_closing_the_generator_ends_the_request() -> None:
 
     async def script(number: int, write: Write) -> None:
         await write(message("first"))
-        try:
-            while True:
-                await write({"type": "response.output_text.delta", "delta": "x"})
-                await asyncio.sleep(0.01)  # the pace of a service that goes on talking
-        except ConnectionError:
-            gone.set()
+        await talk_until_gone(write, gone)
 
     async with serving(script) as service, agent_at(service.url) as agent:
         async with aclosing(agent.run(task("x"))) as said:

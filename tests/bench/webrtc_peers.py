@@ -21,7 +21,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
 
 from realtime.commands.serve import spare_the_collector
-from tests.transports.test_offer import HOSTILE
+from tests.transports.offers import HOSTILE
 from tests.transports.tones import tone
 from transports.errors import NegotiationFailed
 from transports.offer import parse

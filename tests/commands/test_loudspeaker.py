@@ -8,7 +8,7 @@ import threading
 
 from realtime.commands.loudspeaker import KEPT_ITEMS, WAITING_S, Loudspeaker
 from realtime.commands.microphone import WAITING_BLOCKS, Microphone
-from tests.commands.test_sound import chunk
+from tests.commands.sounds import chunk
 
 BLOCK = 480
 NOW = 0.0

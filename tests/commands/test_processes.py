@@ -12,7 +12,7 @@ import pytest
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from tests.commands.running import TALK_S, address, finished, first_line, started, stopped
-from tests.commands.test_sound import wav
+from tests.commands.sounds import wav
 
 
 async def test_a_talk_needs_no_key_and_stands_in_the_thread(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.canary import Canary
 from tests.gateway.calling import ANSWER, OFFER, CallsUpstream, Reply, answering
 from tests.gateway.in_process import opened
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
+from tests.replay.upstream import Connection
 
 SDP = {"Content-Type": "application/sdp"}
 
@@ -35,6 +36,13 @@ class Scene:
         """Begin a call with an offer, or as told."""
         given = {"type": "webrtc", "sdp": OFFER, **transport}
         assert await self.client.call("thread/realtime/start", **self.params(transport=given)) == {}
+
+    async def begin(self) -> Connection:
+        """Begin a call with an offer; returns its sideband, once it has the session."""
+        await self.start()
+        sideband = await self.upstream.connection()
+        await sideband.got("session.update")
+        return sideband
 
     def params(self, **more: Any) -> dict[str, Any]:
         return {"threadId": self.thread, "outputModality": "audio", **more}
@@ -114,9 +122,7 @@ async def test_a_sideband_that_is_refused_for_good_ends_the_call_and_hangs_it_up
 
 async def test_a_dropped_sideband_is_joined_again_and_only_what_is_missing_is_told(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
-        await scene.start()
-        first = await scene.upstream.connection()
-        await first.got("session.update")
+        first = await scene.begin()
         await scene.client.call("thread/realtime/appendText", threadId=scene.thread, text="shown")
         await first.got("conversation.item.create")
         shown = first.frames[-1]["item"]
@@ -136,9 +142,7 @@ async def test_a_dropped_sideband_is_joined_again_and_only_what_is_missing_is_to
 
 async def test_a_call_that_is_over_while_the_sideband_is_away_cannot_be_made_again(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
-        await scene.start()
-        sideband = await scene.upstream.connection()
-        await sideband.got("session.update")
+        sideband = await scene.begin()
         scene.upstream.sidebands = [404]
         sideband.drop()
         assert (await scene.until("closed"))["reason"] == "error"
@@ -149,9 +153,7 @@ async def test_a_call_that_is_over_while_the_sideband_is_away_cannot_be_made_aga
 
 async def test_a_person_who_leaves_ends_the_call_in_order(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
-        await scene.start()
-        sideband = await scene.upstream.connection()
-        await sideband.got("session.update")
+        sideband = await scene.begin()
         scene.upstream.sidebands = [404]
         await sideband.leave()
         assert (await scene.until("closed"))["reason"] == "transport_closed"
@@ -161,9 +163,7 @@ async def test_a_person_who_leaves_ends_the_call_in_order(tmp_path: Path) -> Non
 
 async def test_stop_hangs_the_call_up(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
-        await scene.start()
-        sideband = await scene.upstream.connection()
-        await sideband.got("session.update")
+        sideband = await scene.begin()
         await scene.client.call("thread/realtime/stop", threadId=scene.thread)
         assert (await scene.until("closed"))["reason"] == "requested"
         await scene.upstream.until(lambda upstream: upstream.hung_up == ["rtc_1"])
@@ -185,8 +185,7 @@ async def test_a_call_that_is_being_made_when_it_is_stopped_is_hung_up(tmp_path:
 
 async def test_leaving_hangs_up_without_delay(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
-        await scene.start()
-        await (await scene.upstream.connection()).got("session.update")
+        await scene.begin()
         upstream = scene.upstream
     assert upstream.hung_up == ["rtc_1"]
 
@@ -194,8 +193,7 @@ async def test_leaving_hangs_up_without_delay(tmp_path: Path) -> None:
 async def test_a_second_start_takes_over_and_hangs_the_first_up(tmp_path: Path) -> None:
     async with staged(tmp_path) as scene:
         scene.upstream.replies = [Reply(), Reply(location="https://other.example/calls/rtc_2/more?x=1")]
-        await scene.start()
-        await (await scene.upstream.connection()).got("session.update")
+        await scene.begin()
         await scene.start()
         second = await scene.upstream.connection(1)
         await second.got("session.update")

@@ -12,6 +12,7 @@ from realtime.mock.loudspeaker import Playback
 from realtime.mock.magic import DefaultScript
 from realtime.mock.model import Close, Effect, MockModel, ModelSettings
 from realtime.mock.reply import Script
+from realtime.mock.script import load_script
 from realtime.mock.speech.contracts import Report, Speech
 from realtime.protocol.json import JsonObject
 from tests.mock.order import OrderChecker
@@ -97,6 +98,13 @@ class Talk:
         events = self.send("conversation.item.create", item=item, **members)
         assert [event["type"] for event in events] == ["conversation.item.added", "conversation.item.done"], events
         return str(events[0]["item"]["id"])
+
+    def begin(self, text: str, seconds: float = 0.0) -> None:
+        """Type and want an answer; its first ``seconds`` come."""
+        self.type(text)
+        self.send("response.create")
+        if seconds:
+            self.wait(seconds)
 
     def ask(self, text: str) -> JsonObject:
         """Type, and have it answered; returns the finished response."""
@@ -194,3 +202,17 @@ def function(name: str, *required: str) -> JsonObject:
 def server(label: str, **members: Any) -> JsonObject:
     """An MCP server as a tool."""
     return {"type": "mcp", "server_label": label, "server_url": f"https://{label}.example/mcp", **members}
+
+
+AGENT = function("background_agent", "prompt")
+SILENT: dict[str, Any] = {
+    "type": "function",
+    "name": "remain_silent",
+    "parameters": {"type": "object", "properties": {}},
+}
+
+
+def talk_with(script: str, *tools: dict[str, Any]) -> Talk:
+    talk = Talk(load_script(script))
+    talk.configure(tools=list(tools), output_modalities=["text"])
+    return talk

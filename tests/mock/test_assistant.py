@@ -16,8 +16,7 @@ from realtime.mock.assistant import AssistantScript
 from realtime.mock.reply import Context, Line
 from realtime.protocol.json import JsonObject
 from tests.agents.fakes import Memory, Time, reply
-from tests.mock.talk import Talk, calls, said
-from tests.mock.test_scripts import AGENT, SILENT, talk_with
+from tests.mock.talk import AGENT, SILENT, Talk, calls, said, talk_with
 
 POINTER = render("result_pointer")
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"

@@ -167,8 +167,7 @@ def test_truncate_knows_its_bounds() -> None:
 
 def test_an_item_that_is_being_said_may_be_truncated_or_deleted() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
+    talk.begin("please count to twenty slowly")
     item_id = talk.until("response.output_audio.delta")["item_id"]
     talk.wait(1.0)
     talk.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=100)

@@ -151,9 +151,7 @@ def test_detection_may_leave_the_answer_to_the_client() -> None:
 
 def test_speech_interrupts_the_answer() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin("please count to twenty slowly", 1.0)
     talk.hear(tone(500))
     response = talk.last("response.done")["response"]
     assert response["status"] == "cancelled"
@@ -168,9 +166,7 @@ def test_speech_interrupts_the_answer() -> None:
 def test_without_interruption_the_next_answer_waits_for_the_first() -> None:
     talk = Talk()
     detect(talk, interrupt_response=False)
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin("please count to twenty slowly", 1.0)
     talk.hear(tone(500), silence(700))
     assert talk.all("input_audio_buffer.committed")
     assert len(talk.all("response.created")) == 1

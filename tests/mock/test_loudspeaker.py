@@ -70,9 +70,7 @@ def test_it_stops_when_all_was_played() -> None:
 
 def test_what_runs_dry_before_it_is_said_goes_on() -> None:
     talk, tape = call()
-    talk.type(LONG)
-    talk.send("response.create")
-    talk.wait(0.5)
+    talk.begin(LONG, 0.5)
     assert talk.played(tape.queued[0][0]) == []
     talk.until("response.done")
     assert about_sound(talk) == ["started"]
@@ -82,9 +80,7 @@ def test_what_runs_dry_before_it_is_said_goes_on() -> None:
 
 def test_what_ran_dry_at_the_end_stops_with_the_response() -> None:
     talk, tape = call(pace_s=1.0)
-    talk.type("hello")
-    talk.send("response.create")
-    talk.wait(1.5)
+    talk.begin("hello", 1.5)
     talk.played(tape.queued[0][0])
     talk.wait(5.0)
     assert talk.kinds()[-2:] == ["response.done", f"{OUTPUT}.stopped"]
@@ -99,9 +95,7 @@ def test_writing_is_not_played() -> None:
 
 def test_who_cuts_in_on_an_answer_that_is_still_being_said() -> None:
     talk, tape = call()
-    talk.type(LONG)
-    talk.send("response.create")
-    talk.wait(1.5)
+    talk.begin(LONG, 1.5)
     item_id = tape.queued[0][0]
     tape.heard = (item_id, 700)
     talk.speak(tone(100))
@@ -171,9 +165,7 @@ def test_the_client_clears() -> None:
 
 def test_what_is_cleared_while_it_is_being_said_is_not_heard_any_more() -> None:
     talk, tape = call()
-    talk.type(LONG)
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin(LONG, 1.0)
     talk.send("output_audio_buffer.clear")
     queued = len(tape.queued)
     talk.until("response.done")
@@ -185,9 +177,7 @@ def test_what_is_cleared_while_it_is_being_said_is_not_heard_any_more() -> None:
 
 def test_two_at_once_each_have_their_own() -> None:
     talk, tape = call()
-    talk.type(LONG)
-    talk.send("response.create")
-    talk.wait(0.5)
+    talk.begin(LONG, 0.5)
     talk.send("response.create", response={"conversation": "none", "instructions": "beside"})
     talk.wait(20.0)
     for tag in {tag for tag, _ in tape.queued}:

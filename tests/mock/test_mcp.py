@@ -64,8 +64,7 @@ class TestListing:
     def test_nothing_can_be_called_before(self) -> None:
         talk = Talk()
         talk.send("session.update", session={"type": "realtime", "tools": [free("docs")]})
-        talk.type(ECHO)
-        talk.send("response.create")
+        talk.begin(ECHO)
         assert outputs(talk.until("response.done")["response"]) == ["message"]
         assert outputs(talk.ask(ECHO)) == ["mcp_call"]
 
@@ -176,8 +175,7 @@ class TestCalls:
     @pytest.mark.parametrize("after", ["response.mcp_call_arguments.delta", "response.mcp_call.in_progress"])
     def test_cancelled(self, after: str) -> None:
         talk = equipped(free("docs"))
-        talk.type(ECHO)
-        talk.send("response.create")
+        talk.begin(ECHO)
         talk.until(after)
         events = talk.send("response.cancel")
         ends = {

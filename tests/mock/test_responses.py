@@ -120,8 +120,7 @@ def test_counting_to_twenty_takes_its_time() -> None:
         talk = Talk()
         talk.configure(output_modalities=[modality])
         start = talk.now
-        talk.type("please count to twenty slowly")
-        talk.send("response.create")
+        talk.begin("please count to twenty slowly")
         talk.until(delta)
         assert talk.now - start < 0.5
         talk.until("response.done")
@@ -131,8 +130,7 @@ def test_counting_to_twenty_takes_its_time() -> None:
 
 def test_only_one_response_at_a_time() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
+    talk.begin("please count to twenty slowly")
     active = talk.last("response.created")["response"]["id"]
     error = talk.refused("response.create", event_id="again")
     assert error["code"] == "conversation_already_has_active_response"
@@ -148,9 +146,7 @@ def test_only_one_response_at_a_time() -> None:
 
 def test_cancel_ends_everything_that_was_open() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin("please count to twenty slowly", 1.0)
     before = len(talk.events)
     talk.send("response.cancel")
     assert talk.kinds()[before:] == SPOKEN[7:]
@@ -164,13 +160,11 @@ def test_cancel_ends_everything_that_was_open() -> None:
 
 def test_cancel_before_the_first_output_and_within_a_call() -> None:
     talk = Talk()
-    talk.type("hi")
-    talk.send("response.create")
+    talk.begin("hi")
     talk.send("response.cancel")
     assert talk.last("response.done")["response"]["output"] == []
     talk.configure(tools=[function("f")])
-    talk.type('please call f with {"long": "' + "x" * 200 + '"}')
-    talk.send("response.create")
+    talk.begin('please call f with {"long": "' + "x" * 200 + '"}')
     talk.until("response.function_call_arguments.delta")
     talk.send("response.cancel")
     (item,) = talk.last("response.done")["response"]["output"]
@@ -191,8 +185,7 @@ def test_cancel_needs_something_to_cancel() -> None:
 
 def test_cancel_by_id() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
+    talk.begin("please count to twenty slowly")
     active = talk.last("response.created")["response"]["id"]
     assert talk.refused("response.cancel", response_id="resp_other")["code"] == "response_cancel_not_active"
     talk.send("response.cancel", response_id=active)
@@ -201,8 +194,7 @@ def test_cancel_by_id() -> None:
 
 def test_out_of_band_responses_run_beside_the_conversation() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
+    talk.begin("please count to twenty slowly")
     content = [{"type": "input_text", "text": "classify this"}]
     given = [{"type": "message", "role": "user", "content": content}]
     talk.send(

@@ -73,9 +73,7 @@ def test_failed_transcription() -> None:
 
 def test_endless_response() -> None:
     talk = talk_in("endless-response")
-    talk.type("hello")
-    talk.send("response.create")
-    talk.wait(300.0)
+    talk.begin("hello", 300.0)
     assert not talk.all("response.done")
     assert talk.refused("response.create")["code"] == "conversation_already_has_active_response"
     talk.send("response.cancel")
@@ -144,8 +142,7 @@ async def test_harmless_error() -> None:
 
 def test_truncate_too_far() -> None:
     talk = talk_in("truncate-too-far")
-    talk.type("a sentence of thirty-odd letters")
-    talk.send("response.create")
+    talk.begin("a sentence of thirty-odd letters")
     item_id = talk.until("response.output_audio.delta")["item_id"]
     talk.wait(1.5)
     where = {"item_id": item_id, "content_index": 0}
@@ -157,16 +154,13 @@ def test_truncate_too_far() -> None:
 
 def test_all_at_once() -> None:
     talk = talk_in("all-at-once")
-    talk.type("a sentence of thirty-odd letters")
-    talk.send("response.create")
+    talk.begin("a sentence of thirty-odd letters")
     assert talk.last("response.done")["response"]["status"] == "completed"
 
 
 def test_touchy_ears() -> None:
     talk = talk_in("touchy-ears")
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin("please count to twenty slowly", 1.0)
     talk.hear(tone(300, amplitude=60))
     assert talk.last("response.done")["response"]["status_details"]["reason"] == "turn_detected"
 
@@ -272,8 +266,7 @@ def test_own_voice_is_heard_by_the_session_s_rules(detection: JsonObject | None)
 def test_dead_air() -> None:
     talk = talk_in("dead-air")
     start = talk.now
-    talk.type("how are you today my dear friend")
-    talk.send("response.create")
+    talk.begin("how are you today my dear friend")
     talk.until("response.done", 90.0)
     assert talk.times[talk.kinds().index("response.output_audio.delta")] - start < 1.0
     assert talk.now - start == pytest.approx(60.0, abs=1.0)

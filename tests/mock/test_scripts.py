@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -15,20 +14,7 @@ from realtime.mock.magic import DefaultScript
 from realtime.mock.reply import Call, Context, Line, Reply, Say
 from realtime.mock.script import load_script
 from realtime.mock.server import MockServer
-from tests.mock.talk import Talk, calls, function, said
-
-AGENT = function("background_agent", "prompt")
-SILENT: dict[str, Any] = {
-    "type": "function",
-    "name": "remain_silent",
-    "parameters": {"type": "object", "properties": {}},
-}
-
-
-def talk_with(script: str, *tools: dict[str, Any]) -> Talk:
-    talk = Talk(load_script(script))
-    talk.configure(tools=list(tools), output_modalities=["text"])
-    return talk
+from tests.mock.talk import AGENT, SILENT, calls, function, said, talk_with
 
 
 @pytest.mark.parametrize("script", ["default", "assistant"])
@@ -130,8 +116,7 @@ def test_the_agents_words_alone_are_spoken() -> None:
 def test_news_that_come_while_a_response_begins_are_not_lost() -> None:
     talk = talk_with("default", AGENT)
     (call,) = talk.ask("ask the agent")["output"]
-    talk.type("hello")
-    talk.send("response.create")
+    talk.begin("hello")
     talk.type("[BACKEND] Late news.")
     talk.until("response.done")
     talk.output(call["call_id"], "over")

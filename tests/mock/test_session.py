@@ -221,8 +221,7 @@ def test_tracing_stays_once_it_is_on() -> None:
 
 def test_the_speed_stays_while_a_response_is_spoken() -> None:
     talk = Talk()
-    talk.type("please count to twenty slowly")
-    talk.send("response.create")
+    talk.begin("please count to twenty slowly")
     faster = {"type": "realtime", "audio": {"output": {"speed": 1.5}}}
     error = talk.refused("session.update", session=faster)
     assert (error["code"], error["param"]) == ("invalid_value", "session.audio.output.speed")

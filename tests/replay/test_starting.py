@@ -10,7 +10,7 @@ import pytest
 from prompts import render
 from tests.gateway.rpc_client import RefusedError
 from tests.replay.stage import Play, Stage, staged, user_item
-from tests.replay.upstream import Refusal
+from tests.replay.upstream import Connection, Refusal
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 NOBODY = "00000000-0000-7000-8000-000000000000"
@@ -107,11 +107,7 @@ async def test_a_voice_of_the_other_version_is_an_error_and_no_connection(play: 
 
 async def test_v1_is_spoken_when_it_is_asked_for(play: Play) -> None:
     async with staged(replace(play, upstream={"version": "v1"})) as stage:
-        connection = await stage.start()
-        await stage.call("appendText", text="typed")
-        await stage.call("appendAudio", audio={"data": "AAAA", "sampleRate": 24000, "numChannels": 1})
-        await connection.got("input_audio_buffer.append")
-        await stage.stop()
+        connection = await _typed_and_spoken(stage, "typed")
         assert connection.address == "/v1/realtime?intent=quicksilver&model=gpt-realtime-1.5"
         assert stage.session() == {
             "type": "quicksilver",
@@ -136,11 +132,7 @@ async def test_v1_cannot_answer_in_writing(play: Play) -> None:
 
 async def test_a_session_that_only_transcribes_says_nothing_else(play: Play) -> None:
     async with staged(replace(play, session={"type": "transcription"})) as stage:
-        connection = await stage.start()
-        await stage.call("appendText", text="note this")
-        await stage.call("appendAudio", audio={"data": "AAAA", "sampleRate": 24000, "numChannels": 1})
-        await connection.got("input_audio_buffer.append")
-        await stage.stop()
+        await _typed_and_spoken(stage, "note this")
         transcription = {"model": "gpt-4o-mini-transcribe"}
         expected = {"type": "transcription", "audio": {"input": {"format": PCM, "transcription": transcription}}}
         assert stage.session() == expected
@@ -199,6 +191,16 @@ async def test_a_thread_that_does_not_exist_is_refused_everywhere(play: Play, th
             with pytest.raises(RefusedError, match=words) as refused:
                 await stage.call(method, **{"threadId": thread_id, **params})
             assert refused.value.code == -32600
+
+
+async def _typed_and_spoken(stage: Stage, text: str) -> Connection:
+    """A call in which something is typed and a piece of sound is sent; it is over."""
+    connection = await stage.start()
+    await stage.call("appendText", text=text)
+    await stage.call("appendAudio", audio={"data": "AAAA", "sampleRate": 24000, "numChannels": 1})
+    await connection.got("input_audio_buffer.append")
+    await stage.stop()
+    return connection
 
 
 async def _refused_start(stage: Stage) -> None:

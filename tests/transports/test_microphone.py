@@ -52,6 +52,16 @@ class Room:
         self.microphone.tick(self.now + STEP / 2)
         self.now += STEP
 
+    def hear(self, encoded: list[bytes], start: int, stop: int) -> None:
+        """Packets in their turn."""
+        for number in range(start, stop):
+            self.step(packet(number, encoded[number]))
+
+    def wait(self, steps: int) -> None:
+        """Nothing comes."""
+        for _ in range(steps):
+            self.step()
+
     @property
     def samples(self) -> npt.NDArray[np.int16]:
         return np.frombuffer(bytes(self.pcm), np.int16)
@@ -120,10 +130,8 @@ def test_a_pause_that_is_not_sent_is_heard_while_it_lasts_and_costs_no_clock() -
     """Discontinuous transmission: numbers go on, stamps jump."""
     encoded = packets(tone(440, 2.0, 24_000))
     room = Room()
-    for number in range(50):
-        room.step(packet(number, encoded[number]))
-    for _ in range(40):
-        room.step()
+    room.hear(encoded, 0, 50)
+    room.wait(40)
     heard_in_the_pause = len(room.times) - 50
     assert heard_in_the_pause >= 25
     for number in range(50, 100):
@@ -135,17 +143,13 @@ def test_a_pause_that_is_not_sent_is_heard_while_it_lasts_and_costs_no_clock() -
 def test_a_stall_of_the_network_loses_no_word_and_its_delay_is_won_back_in_the_next_pause() -> None:
     encoded = packets(np.concatenate([tone(440, 1.0, 24_000), np.zeros(24_000, np.int16), tone(440, 1.0, 24_000)]))
     room = Room()
-    for number in range(30):
-        room.step(packet(number, encoded[number]))
-    for _ in range(10):
-        room.step()
+    room.hear(encoded, 0, 30)
+    room.wait(10)
     assert len(room.times) == 30
-    for _ in range(20):
-        room.step()
+    room.wait(20)
     assert len(room.times) >= 55
     room.step(*(packet(number, encoded[number]) for number in range(30, 61)))
-    for number in range(61, 150):
-        room.step(packet(number, encoded[number]))
+    room.hear(encoded, 61, 150)
     assert len(room.times) == 150
     assert room.microphone.concealed_ms == 0
     loud = sum(np.abs(room.samples[at : at + 480]).max() > 3000 for at in range(0, len(room.samples), 480))
@@ -155,8 +159,7 @@ def test_a_stall_of_the_network_loses_no_word_and_its_delay_is_won_back_in_the_n
 def test_a_stamp_from_nowhere_makes_no_more_silence_than_time_has_passed() -> None:
     encoded = packets(tone(440, 1.0, 24_000))
     room = Room()
-    for number in range(20):
-        room.step(packet(number, encoded[number]))
+    room.hear(encoded, 0, 20)
     room.step(packet(20, encoded[20], timestamp=2**31 - 5))
     assert len(room.times) < 40
 
@@ -164,8 +167,7 @@ def test_a_stamp_from_nowhere_makes_no_more_silence_than_time_has_passed() -> No
 def test_another_stream_is_heard_from_its_begin() -> None:
     encoded = packets(tone(440, 1.0, 24_000))
     room = Room()
-    for number in range(25):
-        room.step(packet(number, encoded[number]))
+    room.hear(encoded, 0, 25)
     for number in range(25):
         plain = packet(number, encoded[number], first=40_000)
         room.step(RtpPacket(plain.payload_type, plain.sequence, plain.timestamp, 99, plain.payload))
@@ -194,8 +196,7 @@ def test_any_length_of_packet_becomes_frames_of_20_ms(duration: str) -> None:
 def test_what_is_no_opus_is_concealed_and_other_payload_types_are_left_alone() -> None:
     encoded = packets(tone(440, 1.0, 24_000))
     room = Room()
-    for number in range(10):
-        room.step(packet(number, encoded[number]))
+    room.hear(encoded, 0, 10)
     room.step(packet(10, b"\xff" * 7))
     room.step(packet(11, b""))
     room.step(RtpPacket(13, 12, 12 * 960, SSRC, b"x"))

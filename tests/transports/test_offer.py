@@ -8,49 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transports.offers import BROWSER, FINGERPRINT, PASSWORD, UFRAG, VIDEO, candidate, with_lines
+from tests.transports.offers import BROWSER, FINGERPRINT, HOSTILE, PASSWORD, UFRAG, VIDEO, candidate, with_lines
 from transports.errors import NegotiationFailed
 from transports.offer import parse, parse_fragment
-
-HOSTILE = {
-    "two megabytes": BROWSER + "a=x:" + "y" * 2_000_000,
-    "wide characters": BROWSER + "a=x:" + "\N{WATER WAVE}" * 17_000,
-    "20,000 candidates": with_lines(candidate("192.0.2.1") * 20_000),
-    "too many candidates": with_lines(candidate("192.0.2.1") * 101),
-    "many lines": with_lines("a=x\r\n" * 3000),
-    "many media lines": BROWSER + VIDEO * 20,
-    "an unknown payload in fmtp": with_lines("a=fmtp:99 apt=96\r\n"),
-    "an absurd payload in fmtp": with_lines("a=fmtp:1e999 x\r\n"),
-    "an unknown payload in rtpmap": with_lines("a=rtpmap:99 opus/48000/2\r\n"),
-    "a candidate's port above all": with_lines(candidate("192.0.2.1", 10**9)),
-    "a candidate's port below all": with_lines(candidate("192.0.2.1", -1)),
-    "a port of a thousand digits": with_lines(candidate("192.0.2.1", "9" * 1000)),
-    "a port in other digits": with_lines(candidate("192.0.2.1", "\N{ARABIC-INDIC DIGIT FIVE}")),
-    "half a candidate": with_lines("a=candidate:1 1 udp\r\n"),
-    "the port of the media": BROWSER.replace("m=audio 9", f"m=audio {10**9}"),
-    "a port that is negative": BROWSER.replace("m=audio 9", "m=audio -9"),
-    "a payload type that is negative": BROWSER.replace("SAVPF 111", "SAVPF -111"),
-    "a payload type above all": BROWSER.replace("SAVPF 111", "SAVPF 1111"),
-    "a NUL": with_lines("a=x:\0\r\n"),
-    "no audio": BROWSER.replace("m=audio", "m=video"),
-    "audio switched off": BROWSER.replace("m=audio 9", "m=audio 0"),
-    "keys in clear": with_lines("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0\r\n"),
-    "audio without DTLS": BROWSER.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"),
-    "no Opus": BROWSER.replace("opus/48000/2", "speex/16000"),
-    "no user fragment": BROWSER.replace("a=ice-ufrag", "a=x"),
-    "a short password": BROWSER.replace(PASSWORD, "short"),
-    "no fingerprint": BROWSER.replace("a=fingerprint", "a=x"),
-    "half a fingerprint": BROWSER.replace(FINGERPRINT, FINGERPRINT[:20]),
-    "a digest nobody knows": BROWSER.replace("sha-256", "md4"),
-    "RTCP apart": BROWSER.replace("a=rtcp-mux", "a=x"),
-    "an SCTP port above all": BROWSER.replace("sctp-port:5000", f"sctp-port:{10**9}"),
-    "a role nobody knows": BROWSER.replace("a=setup:actpass", "a=setup:holdconn"),
-    "nothing": "",
-    "blank lines": "\r\n" * 100,
-    "prose": "hello",
-    "JSON": '{"sdp": "v=0"}',
-    "an answer to life": "v=0\r\n42\r\n",
-}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

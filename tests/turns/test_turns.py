@@ -57,6 +57,20 @@ class Gate:
         yield Output(f"done: {task.request}")
 
 
+class Stubborn:
+    """An agent's work that goes on when it is cancelled."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+
+    async def work(self, task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        self.reached.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield Output("I go on")
+
+
 async def test_a_handoff_is_an_item_around_its_turn() -> None:
     lane, listener = FakeLane(), Listener()
     async with running(FakeAgent(answer)) as turns:
@@ -222,19 +236,11 @@ async def test_a_turn_that_is_being_stopped_takes_no_steering() -> None:
 
 
 async def test_a_stubborn_agent_does_not_begin_again_once_it_is_stopped() -> None:
-    reached = asyncio.Event()
-
-    async def stubborn(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
-        reached.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            yield Output("I go on")
-
-    lane, listener, agent = FakeLane(), Listener(), FakeAgent(stubborn)
+    stubborn = Stubborn()
+    lane, listener, agent = FakeLane(), Listener(), FakeAgent(stubborn.work)
     async with running(agent) as turns:
         turns.start_or_join(lane, typed("first"), listener)
-        await reached.wait()
+        await stubborn.reached.wait()
         turns.steer(lane.thread.id, "second")
         turns.interrupt(lane.thread.id)
         await listener.over.wait()
@@ -301,19 +307,11 @@ async def test_interrupt_before_the_agent_began() -> None:
 
 
 async def test_an_agent_that_will_not_stop_is_interrupted_all_the_same() -> None:
-    reached = asyncio.Event()
-
-    async def stubborn(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
-        reached.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            yield Output("I go on")
-
+    stubborn = Stubborn()
     lane, listener = FakeLane(), Listener()
-    async with running(FakeAgent(stubborn)) as turns:
+    async with running(FakeAgent(stubborn.work)) as turns:
         turns.start_or_join(lane, handoff(), listener)
-        await reached.wait()
+        await stubborn.reached.wait()
         turns.interrupt(lane.thread.id)
         await listener.over.wait()
     assert listener.turns[0].status == "interrupted"

@@ -36,6 +36,17 @@ def recogniser_of(ears: Listening) -> Child:
     return ears._child
 
 
+async def loss_of(turn: str, ears: Listening) -> str:
+    """Why the words of a turn are lost."""
+    reports = Reports()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(ears.run(reports.tell))
+        lost = await reports.end_of(turn)
+        running.cancel()
+    assert isinstance(lost, Unheard)
+    return lost.reason
+
+
 @pytest.mark.needs("flite")
 async def test_a_recogniser_that_dies_costs_its_turn_and_no_other() -> None:
     async with listening() as (ears, reports, _):
@@ -64,30 +75,19 @@ async def test_a_recogniser_ends_with_its_session() -> None:
 
 
 async def test_speech_that_comes_too_fast_is_not_kept_for_ever() -> None:
-    reports = Reports()
     ears = Listening(Decoders(1), Place(Places(1), "thread"), early=False)
     for _ in range(121):
         ears.take(Hear("turn", bytes(1000 * BYTES_PER_MS), last=False))
     ears.take(Hear("turn", b"", last=True))
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(ears.run(reports.tell))
-        lost = await reports.end_of("turn")
-        running.cancel()
-    assert isinstance(lost, Unheard)
-    assert "faster than" in lost.reason
+    assert "faster than" in await loss_of("turn", ears)
 
 
 async def test_a_session_in_writing_that_finds_no_place_says_so_when_spoken_to() -> None:
-    places, reports = Places(1), Reports()
+    places = Places(1)
     places.take("another thread")
     ears = Listening(Decoders(1), Place(places, "thread"), early=False)
     ears.take(Hear("turn", bytes(PIECE), last=True))
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(ears.run(reports.tell))
-        lost = await reports.end_of("turn")
-        running.cancel()
-    assert isinstance(lost, Unheard)
-    assert "all 1 places for spoken sessions are taken" in lost.reason
+    assert "all 1 places for spoken sessions are taken" in await loss_of("turn", ears)
 
 
 async def test_without_a_recogniser_each_turn_says_so() -> None:

@@ -138,9 +138,7 @@ def test_sound_of_an_item_that_a_client_makes_is_listened_to() -> None:
 
 def test_an_answer_is_spoken_clause_by_clause_as_its_sound_comes() -> None:
     talk = outside()
-    talk.type("Good morning to you. How are you today?")
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin("Good morning to you. How are you today?", 1.0)
     order = utter_of(talk)
     assert order.clauses == ("Good morning to you. ", "How are you today?")
     assert not talk.all("response.output_audio.delta")
@@ -156,9 +154,7 @@ def test_an_answer_is_spoken_clause_by_clause_as_its_sound_comes() -> None:
 
 def test_barge_in_ends_the_voice_at_once() -> None:
     talk = outside()
-    talk.type("Good morning to you. How are you today?")
-    talk.send("response.create")
-    talk.wait(1.0)
+    talk.begin("Good morning to you. How are you today?", 1.0)
     order = utter_of(talk)
     talk.told(Spoken(order.utterance, order.clauses[0], tone(500), last=False))
     talk.hear(tone(60))
