@@ -51,6 +51,20 @@ class Driver:
         """The connection that was asked for last comes."""
         return self.apply(act.UpstreamOpened(self.opens[-1].generation))
 
+    def ask(self, text: str) -> None:
+        """Typed text that wants an answer."""
+        self.apply(act.AppendText(text, respond=True))
+
+    def speak(self, item_id: str) -> None:
+        """A spoken turn of the person's, whose words are still to come."""
+        self.receive("input_audio_buffer.speech_started", item_id=item_id)
+        self.receive("input_audio_buffer.committed", item_id=item_id)
+
+    def begin_answer(self, response_id: str = "r1", item_id: str = "a1") -> None:
+        """The voice begins to answer."""
+        self.receive("response.created", response={"id": response_id})
+        self.receive("conversation.item.added", item={"id": item_id, "type": "message", "role": "assistant"})
+
     def call(self, name: str = "background_agent", call_id: str = "call_1", prompt: str = "list the files") -> None:
         """A complete function call of the voice."""
         item = {

@@ -10,14 +10,14 @@ from tests.core.driver import Driver
 
 def test_a_response_is_asked_for_at_once_when_none_is_active() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     assert driver.sent_types == ["conversation.item.create", "response.create"]
 
 
 def test_our_own_request_counts_as_active_and_several_wishes_become_one() -> None:
     driver = Driver()
     for text in ("one", "two", "three"):
-        driver.apply(act.AppendText(text, respond=True))
+        driver.ask(text)
     assert driver.creates() == 1
     driver.receive("response.created", response={"id": "r1"})
     driver.receive("response.done", response={"id": "r1", "status": "completed"})
@@ -30,7 +30,7 @@ def test_our_own_request_counts_as_active_and_several_wishes_become_one() -> Non
 def test_the_end_of_another_response_frees_nothing() -> None:
     driver = Driver()
     driver.receive("response.created", response={"id": "r1"})
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.receive("response.done", response={"id": "other", "status": "completed"})
     assert driver.creates() == 0
     driver.receive("response.cancelled", response={"id": "r1"})
@@ -39,7 +39,7 @@ def test_the_end_of_another_response_frees_nothing() -> None:
 
 def test_a_refusal_for_an_active_response_is_no_error_and_is_retried() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.receive("response.created", response={"id": "vad", "metadata": {}})
     driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
     assert driver.notes("error") == []
@@ -49,7 +49,7 @@ def test_a_refusal_for_an_active_response_is_no_error_and_is_retried() -> None:
 
 def test_a_refusal_before_the_active_response_was_seen_is_retried_after_whichever_ends() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
     assert driver.creates() == 1
     driver.receive("response.done", response={"id": "unseen", "status": "completed"})
@@ -59,7 +59,7 @@ def test_a_refusal_before_the_active_response_was_seen_is_retried_after_whicheve
 def test_a_response_that_never_ends_is_given_up() -> None:
     driver = Driver(response_s=60.0)
     driver.receive("response.created", response={"id": "r1"})
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     assert driver.conversation.deadline == driver.now + 60.0
     driver.tick(59.9)
     assert driver.creates() == 0
@@ -69,7 +69,7 @@ def test_a_response_that_never_ends_is_given_up() -> None:
 
 def test_a_wish_given_up_on_a_dead_connection_is_asked_for_on_the_next() -> None:
     driver = Driver(response_s=5.0)
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.tick(5.0)
     assert driver.sent_types[-1] == "response.cancel"
     driver.now += 15.0  # the ping finds out
@@ -80,9 +80,8 @@ def test_a_wish_given_up_on_a_dead_connection_is_asked_for_on_the_next() -> None
 
 def test_an_answer_that_fell_silent_with_its_connection_is_asked_for_on_the_next() -> None:
     driver = Driver(response_s=5.0)
-    driver.apply(act.AppendText("hi", respond=True))
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.ask("hi")
+    driver.begin_answer()
     driver.tick(5.0)
     driver.lose()
     driver.reopen()
@@ -91,7 +90,7 @@ def test_an_answer_that_fell_silent_with_its_connection_is_asked_for_on_the_next
 
 def test_a_wish_given_up_while_the_upstream_lives_is_not_asked_for_again() -> None:
     driver = Driver(response_s=5.0)
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.tick(5.0)
     driver.receive("error", error={"code": "response_cancel_not_active", "message": "nothing to cancel"})
     driver.lose()
@@ -110,10 +109,10 @@ def test_a_response_that_speaks_is_not_given_up() -> None:
 
 def test_a_request_that_is_refused_for_another_reason_does_not_block() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     event_id = driver.sent[-1]["event_id"]
     driver.receive("error", error={"code": "invalid_value", "message": "no", "event_id": event_id})
-    driver.apply(act.AppendText("again", respond=True))
+    driver.ask("again")
     assert driver.creates() == 2
     assert [note["code"] for note in driver.notes("error")] == ["invalid_value"]
 
@@ -121,13 +120,13 @@ def test_a_request_that_is_refused_for_another_reason_does_not_block() -> None:
 def test_an_out_of_band_response_moves_nothing() -> None:
     driver = Driver()
     driver.receive("response.created", response={"id": "side", "conversation_id": None})
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     assert driver.creates() == 1
 
 
 def test_a_wish_from_before_the_connection_is_granted_when_it_opens() -> None:
     driver = Driver(opened=False)
-    driver.apply(act.AppendText("early", respond=True))
+    driver.ask("early")
     assert driver.sent == []
     driver.apply(act.UpstreamOpened(1))
     assert driver.sent_types == ["session.update", "conversation.item.create", "response.create"]
@@ -163,7 +162,7 @@ def test_the_queue_is_idle_once_the_upstream_is() -> None:
 
 def test_a_guess_that_a_response_was_ours_is_taken_back_by_the_refusal() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.receive("response.created", response={"id": "vad"})
     driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
     driver.receive("response.done", response={"id": "vad", "status": "completed"})
@@ -172,20 +171,20 @@ def test_a_guess_that_a_response_was_ours_is_taken_back_by_the_refusal() -> None
 
 def test_the_late_end_of_a_response_that_was_given_up_is_not_the_end_of_the_next() -> None:
     driver = Driver(response_s=20.0)
-    driver.apply(act.AppendText("one", respond=True))
+    driver.ask("one")
     first = driver.sent[-1]["response"]
-    driver.apply(act.AppendText("two", respond=True))
+    driver.ask("two")
     driver.tick(21)
     assert driver.creates() == 2
-    driver.apply(act.AppendText("three", respond=True))
+    driver.ask("three")
     driver.receive("response.done", response={"id": "r1", "status": "cancelled", **first})
     assert driver.creates() == 2
 
 
 def test_a_wish_behind_a_request_that_is_denied_is_asked_for() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     event_id = driver.sent[-1]["event_id"]
-    driver.apply(act.AppendText("again", respond=True))
+    driver.ask("again")
     driver.receive("error", error={"code": "invalid_value", "message": "no", "event_id": event_id})
     assert driver.creates() == 2

@@ -20,8 +20,7 @@ def chunk(ms: int) -> str:
 def speaking(ms: int = 1000, **changes: Any) -> Driver:
     """A response whose item ``a1`` has sent ``ms`` of audio."""
     driver = Driver(**changes)
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.begin_answer()
     audio(driver, ms)
     return driver
 

@@ -175,7 +175,7 @@ def test_a_steered_turn_that_soon_ends_is_spoken_of_at_its_end_alone() -> None:
 def test_what_another_request_has_brought_up_is_not_asked_for_again() -> None:
     driver = steered()
     driver.apply(act.AgentSaid(TURN, "a minute is left", final=False))
-    driver.apply(act.AppendText("how long?", respond=True))
+    driver.ask("how long?")
     respond(driver, "r2")
     driver.tick(1.5)
     assert driver.creates() == 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtime.core import actions as act
 from tests.core.driver import Driver
 
 MESSAGE = {"id": "a1", "type": "message", "role": "assistant"}
@@ -12,7 +11,7 @@ MESSAGE = {"id": "a1", "type": "message", "role": "assistant"}
 
 def _answering(**begun: Any) -> Driver:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
+    driver.ask("hi")
     driver.receive("response.created", response={"id": "r1"})
     if begun:
         driver.receive("conversation.item.added", item=begun)
@@ -84,7 +83,6 @@ def test_an_answer_that_the_person_has_cut_short_is_not_given_again() -> None:
 
 def test_nothing_is_asked_for_when_the_words_to_answer_were_lost_too() -> None:
     driver = Driver()
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.speak("u1")
     driver.receive("response.created", response={"id": "r1"})
     assert _creates_after_the_loss(driver) == 0

@@ -77,7 +77,7 @@ def test_a_sideband_that_is_forbidden_is_not_sought() -> None:
 def test_what_was_typed_before_the_sideband_is_told_on_it_in_order() -> None:
     driver = made(joined=False)
     driver.apply(act.AppendText("first"))
-    driver.apply(act.AppendText("second", respond=True))
+    driver.ask("second")
     assert driver.sent == []
     driver.apply(act.UpstreamOpened(1))
     texts = [event["item"]["content"][0]["text"] for event in driver.sent if "item" in event]
@@ -123,16 +123,14 @@ def test_an_answer_under_way_outlives_the_sideband() -> None:
     driver.receive("response.done", response={"id": "resp_1", "status": "completed"})
     done = [body for method, body in driver.records() if method == "item/completed" and body["id"] == "item_1"]
     assert [(body["text"], body["status"]) for body in done] == [("to the end", "completed")]
-    driver.apply(act.AppendText("next", respond=True))
+    driver.ask("next")
     assert driver.creates() == 1
 
 
 def test_what_ended_while_the_sideband_was_away_is_asked_for() -> None:
     driver = made()
-    driver.receive("input_audio_buffer.speech_started", item_id="item_1")
-    driver.receive("input_audio_buffer.committed", item_id="item_1")
-    driver.receive("response.created", response={"id": "resp_1"})
-    driver.receive("conversation.item.added", item={"id": "item_2", "type": "message", "role": "assistant"})
+    driver.speak("item_1")
+    driver.begin_answer("resp_1", "item_2")
     driver.lose()
     driver.log.clear()
     driver.apply(act.UpstreamOpened(2))
@@ -159,8 +157,7 @@ def test_what_ended_while_the_sideband_was_away_is_asked_for() -> None:
 
 def test_what_is_still_under_way_stays_so() -> None:
     driver = made()
-    driver.receive("response.created", response={"id": "resp_1"})
-    driver.receive("conversation.item.added", item={"id": "item_2", "type": "message", "role": "assistant"})
+    driver.begin_answer("resp_1", "item_2")
     driver.lose()
     driver.apply(act.UpstreamOpened(2))
     driver.log.clear()
@@ -176,11 +173,11 @@ def test_a_response_that_may_have_ended_unseen_keeps_no_wish_waiting() -> None:
     driver.receive("response.created", response={"id": "resp_1"})
     driver.lose()
     driver.apply(act.UpstreamOpened(2))
-    driver.apply(act.AppendText("hello", respond=True))
+    driver.ask("hello")
     assert driver.creates() == 1  # the upstream is asked ...
     refusal = {"code": "conversation_already_has_active_response", "message": "one is active"}
     driver.receive("error", error=refusal)
-    driver.apply(act.AppendText("more", respond=True))
+    driver.ask("more")
     assert driver.creates() == 1  # ... and has said that it is active
     driver.receive("response.done", response={"id": "resp_1", "status": "completed"})
     assert driver.creates() == 2
@@ -188,7 +185,7 @@ def test_a_response_that_may_have_ended_unseen_keeps_no_wish_waiting() -> None:
 
 def test_a_response_that_was_asked_for_into_a_dead_sideband_is_asked_for_again() -> None:
     driver = made()
-    driver.apply(act.AppendText("hello", respond=True))
+    driver.ask("hello")
     driver.lose()
     driver.apply(act.UpstreamOpened(2))
     assert driver.creates() == 2
@@ -246,8 +243,7 @@ def test_the_upstream_says_that_the_session_has_expired() -> None:
 
 def test_the_upstream_cuts_its_own_answer_and_says_where() -> None:
     driver = made()
-    driver.receive("response.created", response={"id": "resp_1"})
-    driver.receive("conversation.item.added", item={"id": "item_1", "type": "message", "role": "assistant"})
+    driver.begin_answer("resp_1", "item_1")
     driver.receive("response.output_audio.delta", delta="A" * 6400, item_id="item_1")
     driver.log.clear()
     driver.receive("input_audio_buffer.speech_started", item_id="item_2")

@@ -36,8 +36,7 @@ def test_done_comes_once_and_last() -> None:
 
 def test_a_failed_transcription_is_a_visible_state() -> None:
     driver = Driver()
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.speak("u1")
     driver.receive("conversation.item.input_audio_transcription.failed", item_id="u1", error={"message": "too noisy"})
     _, item = driver.records()[-1]
     assert (item["id"], item["status"], item["error"]) == ("u1", "failed", "too noisy")
@@ -45,8 +44,7 @@ def test_a_failed_transcription_is_a_visible_state() -> None:
 
 def test_words_that_never_come_leave_a_failed_turn_and_late_ones_fill_it() -> None:
     driver = Driver()
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.speak("u1")
     deadline = driver.conversation.deadline
     assert deadline is not None
     driver.tick(deadline - driver.now)
@@ -91,8 +89,7 @@ def test_an_answer_is_placed_filled_and_carries_its_ids() -> None:
 
 def test_an_answer_that_is_cut_off_upstream_is_interrupted() -> None:
     driver = Driver()
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.begin_answer()
     driver.receive("response.output_text.delta", item_id="a1", delta="hal")
     driver.receive("response.done", response={"id": "r1", "status": "cancelled"})
     _, item = driver.records()[-1]

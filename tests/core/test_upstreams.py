@@ -49,10 +49,8 @@ def test_without_reconnecting_a_loss_ends_the_call(clean: bool, reason: str, err
 
 def test_a_lost_upstream_is_replaced_and_told_the_history() -> None:
     driver = Driver()
-    driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("input_audio_buffer.committed", item_id="u1")
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.speak("u1")
+    driver.begin_answer()
     driver.receive("response.output_text.done", item_id="a1", text="answer")
     driver.receive(
         "conversation.item.done", item={"id": "a1", "type": "message", "role": "assistant", "status": "completed"}
@@ -76,9 +74,8 @@ def test_a_lost_upstream_is_replaced_and_told_the_history() -> None:
 
 def test_an_answer_that_was_cut_short_is_asked_for_anew() -> None:
     driver = Driver()
-    driver.apply(act.AppendText("hi", respond=True))
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.ask("hi")
+    driver.begin_answer()
     driver.receive("response.output_text.delta", item_id="a1", delta="hal")
     driver.lose()
     assert driver.records()[-1][1]["status"] == "interrupted"
@@ -195,7 +192,7 @@ def test_nothing_follows_close() -> None:
     driver.apply(act.Stop())
     assert driver.of(act.Close) == [act.Close("requested")]
     driver.log.clear()
-    driver.apply(act.AppendText("x", respond=True))
+    driver.ask("x")
     driver.receive("response.created", response={"id": "r"})
     driver.tick(1e6)
     assert driver.log == []
@@ -204,8 +201,7 @@ def test_nothing_follows_close() -> None:
 def test_what_is_open_at_the_end_is_ended() -> None:
     driver = Driver()
     driver.receive("input_audio_buffer.speech_started", item_id="u1")
-    driver.receive("response.created", response={"id": "r1"})
-    driver.receive("conversation.item.added", item={"id": "a1", "type": "message", "role": "assistant"})
+    driver.begin_answer()
     driver.apply(act.Stop())
     last = {item["id"]: item["status"] for _, item in driver.records()}
     assert last["u1"] == last["a1"] == "interrupted"
