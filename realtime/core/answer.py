@@ -47,26 +47,26 @@ class Answer:
         self._silenced: ResponseId | None = None
         self._finished_items = 0
         self._paused_at: float | None = None
-        self._open_calls: set[ItemId] = set()
         self._cut_number = 0
-        self._out_of_band: ResponseId | None = None
+        self._out_of_band = Recent[ResponseId, None](64)
 
     # -- responses ---------------------------------------------------------------------------
 
     def created(self, event: ResponseCreated) -> None:
         """A response has begun, ours or one of voice detection's."""
         if event.response.is_out_of_band:
-            self._out_of_band = event.response.id
+            if event.response.id is not None:
+                self._out_of_band[event.response.id] = None
             return
         self._finished_items = 0
         self._paused_at = None
-        self._open_calls.clear()
+        self._call.open_calls.clear()
         ours = self._call.is_ours(event.response.metadata)
         self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
 
     def is_out_of_band(self, response_id: ResponseId | None) -> bool:
-        """True for the response that last said so at its beginning: nobody here asks for such."""
-        return response_id is not None and response_id == self._out_of_band
+        """True for a response that said so at its beginning: it is asked for by others, and none of it is said here."""
+        return response_id in self._out_of_band
 
     def done(self, event: ResponseDone | ResponseCancelled) -> None:
         """A response has ended, however; some upstreams have an event of its own for a cancelled one."""
@@ -114,18 +114,18 @@ class Answer:
 
     def begin_call(self, item_id: ItemId) -> None:
         """A function call of the active response is on its way."""
-        self._open_calls.add(item_id)
+        self._call.open_calls.add(item_id)
 
     def finish_call(self, item_id: ItemId | None) -> None:
         """It is complete."""
         if item_id is not None:
-            self._open_calls.discard(item_id)
+            self._call.open_calls.discard(item_id)
         self._finished_items += 1
         self._paused_at = None
 
     def text_delta(self, event: OutputTextDelta) -> None:
         """Some words of the answer."""
-        if event.delta is None:
+        if event.delta is None or self.is_out_of_band(event.response_id):
             return
         call = self._call
         item_id = call.transcript.item_of(event.item_id, "assistant")
@@ -140,7 +140,7 @@ class Answer:
     def text_done(self, event: OutputTextDone) -> None:
         """All words of the answer."""
         words = event.words
-        if words is None:
+        if words is None or self.is_out_of_band(event.response_id):
             return
         call = self._call
         item_id = call.transcript.item_of(event.item_id, "assistant")
@@ -166,6 +166,8 @@ class Answer:
         if event.item_id in self._cuts or call.playback.is_over(event.item_id):
             return
         if event.response_id is not None and event.response_id == self._silenced:
+            return
+        if self.is_out_of_band(event.response_id):
             return
         chunk = self._chunk(event, event.delta)
         if event.item_id is not None:
@@ -248,8 +250,8 @@ class Answer:
         """The connection is gone. True when an answer was cut short, or did not begin, that ought to be given again."""
         call = self._call
         silenced = self._silenced is not None and self._silenced == call.responses.active
-        cut_short = bool(self._open_calls) or self._has_paused()
-        self._open_calls.clear()
+        cut_short = bool(call.open_calls) or self._has_paused()
+        self._call.open_calls.clear()
         for item in call.items.open_items():
             if item.type == "assistantMessage":
                 self.finish(item.id, "interrupted")

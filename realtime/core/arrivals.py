@@ -8,6 +8,7 @@ from realtime.core.delegation import OWN_TOOLS, Delegation, calls_of
 from realtime.core.face.face import Face
 from realtime.core.hearing import Hearing
 from realtime.protocol import realtime as ev
+from realtime.protocol.ids import ItemId
 
 
 class Arrivals:
@@ -23,6 +24,7 @@ class Arrivals:
     def added(self, event: ev.ItemAdded) -> None:
         """An item has its place: of the person's, of ours, or one that the voice begins."""
         item, call = event.item, self._call
+        self._look_for(event.previous_item_id)
         if item.id is not None:
             call.unshown.pop(item.id, None)
         if item.id in call.replayed:
@@ -48,6 +50,14 @@ class Arrivals:
         elif item.type == "message" and item.role == "assistant" and item.id is not None:
             self._answer.finish(item.id, "interrupted" if item.status == "incomplete" else "completed", item.text())
 
+    def retrieved(self, event: ev.ItemRetrieved) -> None:
+        """It was asked for, since events of it may have been missed."""
+        item = event.item
+        if item.type != "function_call":
+            self._hearing.retrieved(event)
+        elif self._call.rejoined and item.status in ("completed", "incomplete"):
+            self._called(item)
+
     def output(self, event: ev.OutputItem) -> None:
         """It says once more what the items of the conversation say: a call that was lost there is taken here."""
         over = event.type == "response.output_item.done" and event.item.type == "function_call"
@@ -60,6 +70,14 @@ class Arrivals:
             for item in calls_of(event.response):
                 self._called(item)
         self._answer.done(event)
+
+    def _look_for(self, item_id: ItemId | None) -> None:
+        """What an item stands behind was made while nobody listened, where it is not known: it may be a call."""
+        call = self._call
+        if not call.rejoined or self._face is not None or item_id is None:
+            return
+        if item_id not in call.history and call.items.get(item_id) is None:
+            call.send(ev.ItemRetrieve(item_id=item_id))
 
     def _called(self, item: ev.Item) -> None:
         self._answer.finish_call(item.id)

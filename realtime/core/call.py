@@ -50,10 +50,12 @@ class Call:
 
     ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks;
     ``replayed`` are the items that this upstream was told at its beginning, and shows once more. In a WebRTC
-    call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them, and
-    ``configured`` is whether it has shown the session; ``asks`` counts the responses that were asked for, ``wishes``
-    are those that wait. ``session`` is what the upstream is told of the session; ``transcribes``, ``bytes_per_ms``
-    (of the answer's audio) and ``heard_bytes_per_ms`` (of the microphone's) follow from it.
+    call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them,
+    ``configured`` is whether it has shown the session, and ``rejoined`` whether it may have told of items while
+    nobody listened. ``open_calls`` are function calls of the active response that are on their way; ``asks`` counts
+    the responses that were asked for, ``wishes`` are those that wait. ``session`` is what the upstream is told of the
+    session; ``transcribes``, ``bytes_per_ms`` (of the answer's audio) and ``heard_bytes_per_ms`` (of the microphone's)
+    follow from it.
     """
 
     def __init__(self, config: SessionConfig) -> None:
@@ -76,6 +78,8 @@ class Call:
         self.replayed: frozenset[ItemId] = frozenset()
         self.unshown = Recent[ItemId, JsonObject](config.history_items)
         self.configured = False
+        self.rejoined = False
+        self.open_calls: set[ItemId] = set()
         self.asks = 0
         self._number = 0
         self._asked: JsonObject = {}

@@ -72,7 +72,7 @@ class Conversation:
             ev.ItemDone: arrivals.done,
             ev.OutputItem: arrivals.output,
             ev.ItemTruncated: self._answer.truncated,
-            ev.ItemRetrieved: self._hearing.retrieved,
+            ev.ItemRetrieved: arrivals.retrieved,
             ev.InputTranscriptDelta: self._hearing.transcript_delta,
             ev.InputTranscriptDone: self._hearing.transcript_done,
             ev.InputTranscriptFailed: self._hearing.transcript_failed,

@@ -67,7 +67,10 @@ class History:
         return last.get("role") == "user" or bool(last.get("output"))
 
     def replay(self) -> list[JsonObject]:
-        """The newest items within the bounds, oldest first, and every call that waits for its answer."""
+        """The newest items within the bounds, oldest first, and every call that waits for its answer.
+
+        One item gets half of the characters at most, lest a long text be all that is told, or keep all from being told.
+        """
         chosen: list[JsonObject] = []
         answered: set[CallId] = set()
         count = chars = 0
@@ -75,6 +78,7 @@ class History:
             body = self._bodies[key]
             if body is None:
                 continue
+            body = _cut(body, self._max_chars // 2)
             count, chars = count + 1, chars + _weight(body)
             fits = count <= self._max_items and chars <= self._max_chars
             if body["type"] == "function_call_output":
@@ -89,6 +93,21 @@ def _weight(body: JsonObject) -> int:
     parts = body.get("content") or ()
     words = sum(len(str(part.get("text", ""))) for part in parts)
     return words + len(str(body.get("arguments", ""))) + len(str(body.get("output", "")))
+
+
+def _cut(body: JsonObject, room: int) -> JsonObject:
+    """The item, or the beginning of its words."""
+    if _weight(body) <= room or body["type"] == "function_call":
+        return body
+    if body["type"] == "function_call_output":
+        return {**body, "output": str(body.get("output", ""))[:room]}
+    content = []
+    for part in body.get("content") or ():
+        text = str(part.get("text", ""))[:room]
+        room -= len(text)
+        if text:
+            content.append({**part, "text": text})
+    return {**body, "content": content}
 
 
 def _without_orphans(bodies: list[JsonObject]) -> list[JsonObject]:

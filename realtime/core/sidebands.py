@@ -1,8 +1,8 @@
 """The control connections of a WebRTC call that the upstream answers: dialling, joining, joining again.
 
 Law: the call at the upstream is one, and its session lives on when the sideband drops; so a new sideband is told
-only what the upstream has not shown to have. Without the call there is nothing to join: it cannot be made again without
-an offer, which only the client has.
+only what the upstream has not shown to have, and what it may have told nobody is asked for. Without the call there
+is nothing to join: it cannot be made again without an offer, which only the client has.
 
 The call is answered → ``started`` and the answer leave at once, the sideband is joined meanwhile. A new call may not
 be known yet at the place where it is joined: until ``join_s`` have passed that is no refusal.
@@ -73,9 +73,12 @@ class Sidebands:
             self._begin_call()
         call.emit(Begin(generation, tuple(self._untold())))
         if self._attempts.any_opened:
+            call.rejoined = True
             call.notify("resumed", {"attempt": self._attempts.count})
         self._attempts.opened()
         self._drop = None
+        if call.responses.busy and not call.responses.running:
+            call.wishes.again()  # it may have been asked for into the dead one
         if call.responses.reopened(now=call.now, same=True):
             call.ask_response()
 
@@ -127,10 +130,10 @@ class Sidebands:
         configure = call.config.call == "made" and not call.configured
         events: list[ClientEvent] = [SessionUpdate(session=call.config.session)] if configure else []
         events += [ItemCreate(item=body) for body in call.unshown.values()]
-        if (
-            self._attempts.any_opened and call.face is None
-        ):  # clients of the API would be shown answers that they did not ask for
-            events += [ItemRetrieve(item_id=item.id) for item in call.items.open_items() if item.type in _SPOKEN]
+        # Clients of the API would be shown answers that they did not ask for.
+        if self._attempts.any_opened and call.face is None:
+            begun = [item.id for item in call.items.open_items() if item.type in _SPOKEN]
+            events += [ItemRetrieve(item_id=item_id) for item_id in (*begun, *call.open_calls)]
         return events
 
     def _not_opened(self, loss: Loss) -> Loss | None:

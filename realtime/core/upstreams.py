@@ -36,6 +36,7 @@ class Upstreams:
         self._attempts = Attempts(call)
         self._standby: int | None = None
         self._standby_ready = False
+        self._standby_since = 0.0
         self._prepare_at: float | None = None
         self._switch_at: float | None = None
         self.current = 0
@@ -62,10 +63,10 @@ class Upstreams:
     def opened(self, generation: int) -> None:
         """A connection is there."""
         if generation == self._standby:
-            self._standby_ready = True
+            self._standby_ready, self._standby_since = True, self._call.now
             self.switch_if_due()
         elif generation == self._attempts.opening:
-            self._begin(generation)
+            self._begin(generation, since=self._call.now)
 
     def lost(self, generation: int, loss: Loss) -> Loss | None:
         """A connection is gone, or never came. Returns the loss when it ends the call."""
@@ -109,15 +110,16 @@ class Upstreams:
     def _begin_standby(self) -> None:
         generation, self._standby, self._standby_ready = self._standby, None, False
         if generation is not None:
-            self._begin(generation)
+            self._begin(generation, since=self._standby_since)
 
-    def _begin(self, generation: int) -> None:
+    def _begin(self, generation: int, *, since: float) -> None:
+        """Talk over this connection, whose session lives since then."""
         call = self._call
         self.current = generation
         call.state = State.OPEN
         limit = call.config.session_limit_s
-        self._prepare_at = call.now + limit * PREPARE_AT if call.config.reconnect.enabled else None
-        self._switch_at = call.now + limit * SWITCH_AT
+        self._prepare_at = since + limit * PREPARE_AT if call.config.reconnect.enabled else None
+        self._switch_at = since + limit * SWITCH_AT
         bodies = call.history.replay()
         call.replayed = frozenset(ItemId(body["id"]) for body in bodies) if self.was_open else frozenset()
         call.emit(Begin(generation, self._preamble(bodies)))

@@ -188,3 +188,17 @@ def test_a_wish_behind_a_request_that_is_denied_is_asked_for() -> None:
     driver.ask("again")
     driver.receive("error", error={"code": "invalid_value", "message": "no", "event_id": event_id})
     assert driver.creates() == 2
+
+
+def test_the_words_of_out_of_band_responses_are_nobodys() -> None:
+    driver = Driver()
+    for response_id in ("r9", "r10"):
+        driver.receive("response.created", response={"id": response_id, "conversation_id": None})
+    for response_id in ("r9", "r10"):
+        words = {"item_id": f"of_{response_id}", "response_id": response_id}
+        driver.receive("response.output_text.delta", delta="billing", **words)
+        driver.receive("response.output_audio.delta", delta="AAAA", **words)
+        driver.receive("response.output_text.done", text="billing", **words)
+        driver.receive("response.done", response={"id": response_id, "conversation_id": None})
+    assert driver.records() == []
+    assert driver.notes("transcript/delta") == driver.notes("transcript/done") == driver.of(act.Play) == []

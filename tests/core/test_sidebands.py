@@ -9,6 +9,7 @@ import pytest
 from realtime.core import actions as act
 from realtime.core.config import ReconnectPolicy
 from tests.core.driver import NO_RECONNECT, Driver
+from tests.core.face_world import FACE
 
 GONE = act.Loss("no such call", code="upstream_refused", retryable=True, gone=True)
 BUSY = act.Loss("status 503", code="upstream_refused", retryable=True)
@@ -332,3 +333,48 @@ def test_nothing_falls_due_while_the_sideband_is_away() -> None:
     driver.tick()
     assert driver.notes("transcript/failed") != []
     assert driver.sent_types[-1] == "response.cancel"
+
+
+def _call_of_the_agent(driver: Driver) -> None:
+    """The upstream shows the item that it was asked for."""
+    arguments = '{"prompt": "list the files"}'
+    item = {"type": "function_call", "id": "item_8", "call_id": "call_1", "status": "completed", "arguments": arguments}
+    driver.receive("conversation.item.retrieved", item={**item, "name": "background_agent"})
+
+
+def test_a_function_call_that_ended_while_the_sideband_was_away_is_asked_for() -> None:
+    driver = made()
+    driver.receive("response.created", response={"id": "resp_1"})
+    driver.receive("conversation.item.added", item={"id": "item_8", "type": "function_call"})
+    driver.lose()
+    driver.log.clear()
+    driver.apply(act.UpstreamOpened(2))
+    assert [(event["type"], event["item_id"]) for event in driver.sent] == [("conversation.item.retrieve", "item_8")]
+    _call_of_the_agent(driver)
+    _call_of_the_agent(driver)
+    assert [begun.request for begun in driver.of(act.StartOrJoinTurn)] == ["list the files"]
+
+
+def test_a_function_call_that_was_made_while_the_sideband_was_away_is_found_by_what_follows_it() -> None:
+    driver = made()
+    driver.receive("conversation.item.added", item={"id": "item_7", "type": "message", "role": "user"})
+    driver.lose()
+    driver.log.clear()
+    driver.apply(act.UpstreamOpened(2))
+    asked = {"id": "item_9", "type": "message", "role": "user"}
+    driver.receive("conversation.item.added", previous_item_id="item_8", item=asked)
+    assert [(event["type"], event["item_id"]) for event in driver.sent] == [("conversation.item.retrieve", "item_8")]
+    _call_of_the_agent(driver)
+    assert [begun.request for begun in driver.of(act.StartOrJoinTurn)] == ["list the files"]
+    driver.receive("conversation.item.added", previous_item_id="item_8", item={**asked, "id": "item_10"})
+    assert driver.sent_types == ["conversation.item.retrieve"], "it is known by now"
+
+
+def test_a_response_with_words_of_its_own_that_was_asked_for_into_a_dead_sideband_keeps_them() -> None:
+    driver = made(face=FACE)
+    body = {"instructions": "Say it in French."}
+    driver.apply(act.ClientSent({"type": "response.create", "response": body}, 1))
+    driver.lose()
+    driver.apply(act.UpstreamOpened(2))
+    creates = [event["response"] for event in driver.sent if event["type"] == "response.create"]
+    assert [create.get("instructions") for create in creates] == ["Say it in French."] * 2

@@ -255,3 +255,28 @@ def test_a_loss_soon_after_a_start_that_was_tried_twice_is_sought_like_any_other
     driver.lose()
     assert driver.conversation.state is State.REOPENING
     assert driver.notes("reconnecting") == [{"threadId": "thread", "attempt": 1}]
+
+
+def test_the_age_of_a_second_upstream_counts_from_its_opening() -> None:
+    driver = Driver(session_limit_s=100.0)
+    driver.receive("response.created", response={"id": "r1"})
+    driver.tick(85)
+    driver.apply(act.UpstreamOpened(2))
+    driver.receive("response.output_text.delta", delta="on and on", item_id="a1", response_id="r1")
+    opened_at = driver.now
+    driver.tick(10)
+    assert driver.conversation.generation == 2, "it had to wait until the last moment"
+    driver.receive("response.created", response={"id": "r2"})
+    driver.receive("response.done", response={"id": "r2"})
+    assert driver.conversation.deadline == opened_at + 85.0
+
+
+def test_a_long_text_does_not_keep_the_rest_from_being_told() -> None:
+    driver = Driver(history_chars=100)
+    driver.apply(act.AppendText("my name is Ada"))
+    driver.apply(act.AppendText("x" * 500))
+    driver.lose()
+    driver.log = [driver.opens[-1]]
+    driver.reopen()
+    items = [event["item"] for event in driver.sent if event["type"] == "conversation.item.create"]
+    assert [item["content"][0]["text"] for item in items] == ["[USER] my name is Ada", "[USER] " + "x" * 43]

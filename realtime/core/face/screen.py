@@ -52,7 +52,7 @@ class Screen:
         self.known = Recent[str, JsonObject](KEPT)
         """Items that were shown, as they were shown last, by id."""
         self.order = Order(lambda item_id: item_id not in self._hidden)
-        self.clients: dict[str, None] = {}
+        self.clients = Recent[str, None](KEPT)
         """Ids of items that clients created: never taken for ours."""
 
     # -- ids -------------------------------------------------------------------------------------
