@@ -123,6 +123,11 @@ class Interrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioBegan:
+    """Push to talk: the first sound since the last turn was ended or forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommitAudio:
     """Push to talk: the key is released."""
 
@@ -218,6 +223,7 @@ Command = (
     | PlayedTo
     | MediaLost
     | Interrupt
+    | AudioBegan
     | CommitAudio
     | ClearAudio
     | TurnStarted

@@ -48,7 +48,8 @@ class State(Enum):
 class Call:
     """One conversation's machines.
 
-    ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks;
+    ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks,
+    ``uncommitted`` whether there is sound of a turn that only a client ends;
     ``replayed`` are the items that this upstream was told at its beginning, and shows once more. In a WebRTC
     call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them,
     ``configured`` is whether it has shown the session, and ``rejoined`` whether it may have told of items while
@@ -75,6 +76,7 @@ class Call:
         self.bytes_per_ms = self.heard_bytes_per_ms = BYTES_PER_MS
         self.face: ClientFace | None = None
         self.speaking = False
+        self.uncommitted = False
         self.replayed: frozenset[ItemId] = frozenset()
         self.unshown = Recent[ItemId, JsonObject](config.history_items)
         self.configured = False

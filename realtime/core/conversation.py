@@ -112,6 +112,12 @@ class Conversation:
         return self._call.heard_bytes_per_ms
 
     @property
+    def is_push_to_talk(self) -> bool:
+        """True where only clients end the turns of the person."""
+        heard = (self._call.session.get("audio") or {}).get("input") or {}
+        return heard.get("turn_detection", True) is None
+
+    @property
     def handled_events(self) -> frozenset[type[ev.ServerEvent]]:
         """Event types that have a row in the table."""
         return frozenset(self._handlers)
@@ -194,9 +200,11 @@ class Conversation:
             case act.Interrupt():
                 self._answer.interrupt()
             case act.CommitAudio():
+                self._call.uncommitted = False
                 self._call.emit(Send(ev.AudioCommit()))
                 self._call.want_response()
             case act.ClearAudio():
+                self._call.uncommitted = False
                 self._call.emit(Send(ev.AudioClear()))
             case act.Stop():
                 self._close(command.reason)
@@ -205,7 +213,8 @@ class Conversation:
 
     def _dispatch_other(
         self,
-        command: act.ClientJoined
+        command: act.AudioBegan
+        | act.ClientJoined
         | act.ClientSent
         | act.TurnStarted
         | act.TurnJoined
@@ -215,6 +224,8 @@ class Conversation:
         | act.TurnEnded,
     ) -> None:
         match command:
+            case act.AudioBegan():
+                self._call.uncommitted = True
             case act.ClientJoined() | act.ClientSent():
                 if self._face is not None:
                     self._face.obey(command)

@@ -65,7 +65,7 @@ class Hearing:
     def committed(self, event: AudioCommitted) -> None:
         """The audio has become an item."""
         call = self._call
-        call.speaking = False
+        call.speaking = call.uncommitted = False
         self._uncommitted = None
         if event.item_id is None:
             return
@@ -79,7 +79,7 @@ class Hearing:
 
     def cleared(self, event: AudioCleared) -> None:
         """The audio is forgotten."""
-        self._call.speaking = False
+        self._call.speaking = self._call.uncommitted = False
         self._drop_uncommitted()
 
     def transcript_delta(self, event: InputTranscriptDelta) -> None:
@@ -152,7 +152,7 @@ class Hearing:
     def cut_off(self) -> None:
         """The connection is gone: what was being said or transcribed will not be told any more."""
         call = self._call
-        call.speaking = False
+        call.speaking = call.uncommitted = False
         self._awaited.clear()
         self._drop_uncommitted()
         for item in call.items.open_items():

@@ -22,6 +22,8 @@ PREAMBLE = "preamble"
 """Names the events that a connection begins with."""
 PREPARE_AT = 0.85
 """Share of the session limit after which a second connection is made ready."""
+COMMIT_BY = 0.9
+"""Share of it until which a turn that only a client ends is waited for; a microphone may be open all the time."""
 SWITCH_AT = 0.95
 """Share of it after which the switch waits for no quiet moment."""
 
@@ -38,6 +40,7 @@ class Upstreams:
         self._standby_ready = False
         self._standby_since = 0.0
         self._prepare_at: float | None = None
+        self._commit_by = 0.0
         self._switch_at: float | None = None
         self.current = 0
         """The generation that is talked over; events of others are stale."""
@@ -85,10 +88,10 @@ class Upstreams:
         now = self._call.now
         if self._call.state is not State.OPEN:
             return None
+        self.switch_if_due()
         if self._standby is None and self._prepare_at is not None and now >= self._prepare_at:
             self._standby, self._standby_ready = self._attempts.next_generation(), False
             self._call.emit(Open(self._standby))
-        self.switch_if_due()
         return None
 
     def switch_if_due(self) -> None:
@@ -105,6 +108,8 @@ class Upstreams:
         call = self._call
         if call.responses.busy or call.speaking or call.playback.is_playing(now=call.now):
             return False
+        if call.uncommitted and call.now < self._commit_by:
+            return False
         return all(item.type == "session" for item in call.items.open_items())
 
     def _begin_standby(self) -> None:
@@ -119,6 +124,7 @@ class Upstreams:
         call.state = State.OPEN
         limit = call.config.session_limit_s
         self._prepare_at = since + limit * PREPARE_AT if call.config.reconnect.enabled else None
+        self._commit_by = since + limit * COMMIT_BY
         self._switch_at = since + limit * SWITCH_AT
         bodies = call.history.replay()
         call.replayed = frozenset(ItemId(body["id"]) for body in bodies) if self.was_open else frozenset()

@@ -24,6 +24,7 @@ from realtime.queues import UpstreamOutbox
 from realtime.session.inbox import Commit, Delivery, Heard, Message
 from realtime.session.media import MediaPort
 from realtime.session.observer import Observer
+from realtime.session.push_to_talk import PushToTalk
 from realtime.session.realtime_clients import RealtimeClients
 from realtime.session.upstream import ControlPath
 from realtime.session.wires import Wires
@@ -54,8 +55,9 @@ class Session:
         self._conversation = Conversation(config)
         self._inbox: asyncio.Queue[Message] = asyncio.Queue(limits.inbox)
         self._outbox = UpstreamOutbox(audio_ms=limits.audio_queue_ms, control=limits.control_queue)
+        self._talk = PushToTalk(self._conversation, self._put)
         self._wires = Wires(config, path, self._outbox, self._inbox.put)
-        self.clients = RealtimeClients(self._conversation, self._outbox, self._put)
+        self.clients = RealtimeClients(self._conversation, self._outbox, self._put, self._talk.heard)
         self._reason: act.CloseReason | None = None
         self._garbage = 0
         self._observer: Observer
@@ -84,6 +86,7 @@ class Session:
 
     def append_audio(self, data: str, duration_ms: float) -> int:
         """Hot path: queue base64 PCM of the session's own format; never waits. Returns chunks dropped for it."""
+        self._talk.heard()
         return self._outbox.put_audio(f'{{"type":"input_audio_buffer.append","audio":"{data}"}}', duration_ms)
 
     def post(self, command: act.Command) -> None:
@@ -186,6 +189,7 @@ class Session:
 
     def _handle(self, message: Message | None) -> None:
         now = self._now()
+        self._talk.look_at(message)
         match message:
             case None:
                 self._perform(self._conversation.tick(now=now))

@@ -32,13 +32,20 @@ class RealtimeClients:
     """All of them, by the number that each gets when it joins.
 
     ``post`` puts into the owner's inbox; it raises ``Overloaded``, or ``SessionNotFound`` when the call is
-    over, and so do the methods that use it.
+    over, and so do the methods that use it. ``heard`` is told of each chunk of sound.
     """
 
-    def __init__(self, conversation: Conversation, outbox: UpstreamOutbox, post: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        outbox: UpstreamOutbox,
+        post: Callable[[Message], None],
+        heard: Callable[[], None],
+    ) -> None:
         self._conversation = conversation
         self._outbox = outbox
         self._post = post
+        self._heard = heard
         self._sinks: dict[int, RealtimeSink] = {}
         self._number = 0
 
@@ -72,6 +79,7 @@ class RealtimeClients:
         """
         duration_ms = base64_length(data) / self._conversation.heard_bytes_per_ms
         await self._outbox.room(duration_ms)
+        self._heard()
         return self._outbox.put_audio(f'{{"type":"input_audio_buffer.append","audio":"{data}"}}', duration_ms)
 
     # -- to them -----------------------------------------------------------------------------------

@@ -258,14 +258,14 @@ def test_a_loss_soon_after_a_start_that_was_tried_twice_is_sought_like_any_other
 
 
 def test_the_age_of_a_second_upstream_counts_from_its_opening() -> None:
-    driver = Driver(session_limit_s=100.0)
+    driver = Driver(session_limit_s=100.0, response_s=1e9)
     driver.receive("response.created", response={"id": "r1"})
     driver.tick(85)
     driver.apply(act.UpstreamOpened(2))
-    driver.receive("response.output_text.delta", delta="on and on", item_id="a1", response_id="r1")
     opened_at = driver.now
+    assert driver.conversation.generation == 1
     driver.tick(10)
-    assert driver.conversation.generation == 2, "it had to wait until the last moment"
+    assert driver.conversation.generation == 2, "the last moment"
     driver.receive("response.created", response={"id": "r2"})
     driver.receive("response.done", response={"id": "r2"})
     assert driver.conversation.deadline == opened_at + 85.0
@@ -280,3 +280,25 @@ def test_a_long_text_does_not_keep_the_rest_from_being_told() -> None:
     driver.reopen()
     items = [event["item"] for event in driver.sent if event["type"] == "conversation.item.create"]
     assert [item["content"][0]["text"] for item in items] == ["[USER] my name is Ada", "[USER] " + "x" * 43]
+
+
+@pytest.mark.parametrize("end", [act.CommitAudio(), act.ClearAudio()])
+def test_no_switch_while_the_person_holds_the_key(end: act.Command) -> None:
+    driver = Driver(session_limit_s=100.0)
+    driver.apply(act.AudioBegan())
+    driver.tick(86)
+    driver.apply(act.UpstreamOpened(2))
+    assert driver.conversation.generation == 1, "the sound until now is in its buffer"
+    driver.apply(end)
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("response.done", response={"id": "r1", "status": "completed"})
+    assert driver.conversation.generation == 2
+
+
+def test_a_microphone_that_is_always_open_does_not_put_off_the_switch_to_the_last_moment() -> None:
+    driver = Driver(session_limit_s=100.0)
+    driver.apply(act.AudioBegan())
+    driver.tick(86)
+    driver.apply(act.UpstreamOpened(2))
+    driver.tick(5)
+    assert driver.conversation.generation == 2
