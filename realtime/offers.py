@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from realtime.calls import Calls
@@ -15,6 +17,9 @@ from realtime.protocol.ids import SessionId, ThreadId
 from realtime.session.face import FaceParams
 from realtime.session.ice_servers import IceServer, issued
 from realtime.settings import IceServerSettings
+
+END_S = 3.0
+"""How long a call that is hung up may take to end before its client is answered."""
 
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 
@@ -74,8 +79,12 @@ class Offers:
         return self._find(thread_id, call_id).etag
 
     async def hang_up(self, thread_id: ThreadId, call_id: str) -> None:
-        """End the call."""
-        await self._find(thread_id, call_id).session.stop("requested")
+        """End the call; once that is answered the call is found no more, unless it is slow to end."""
+        call = self._find(thread_id, call_id)
+        await call.session.stop("requested")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await call.ended.wait()
 
     def _find(self, thread_id: ThreadId, call_id: str) -> LiveCall:
         call = self._calls.find(thread_id, call_id)

@@ -68,7 +68,7 @@ class CallsDoor:
         except NegotiationFailed as failed:
             return edge.error(400, "invalid_offer", f"The SDP offer cannot be answered: {failed}.", param="sdp")
         headers = _location(struck, f"/v1/realtime/calls/{call_id}")
-        return web.Response(text=answer, status=201, content_type=_SDP, headers=headers)
+        return web.Response(body=answer.encode(), status=201, content_type=_SDP, headers=headers)
 
     async def _control(self, request: web.Request) -> web.Response:
         if (denied := self._denied(request)) is not None:

@@ -41,7 +41,7 @@ async def take_offer(gateway: Gateway, request: web.Request) -> web.Response:
     offer = await _text(request)
     answered = await answer_to(request, gateway, _params(request, offer))
     path = f"/v1/threads/{parse_thread_id(request.match_info['threadId'])}/realtime/{answered.call_id}"
-    response = web.Response(text=answered.sdp, status=201, content_type=OFFER)
+    response = web.Response(body=answered.sdp.encode(), status=201, content_type=OFFER)
     response.headers[hdrs.LOCATION] = path
     response.headers[hdrs.ETAG] = answered.etag
     _hand_out(gateway, response)

@@ -132,8 +132,9 @@ def http_error(error: web.HTTPException) -> web.Response:
     code, message = _HTTP_ERRORS.get(error.status, ("parse_error", "not a valid request"))
     body = {"error": {"code": code, "message": message or error.text, "retryable": False}}
     response = web.Response(text=json.encode(body), status=error.status, content_type="application/json")
-    if hdrs.ALLOW in error.headers:
-        response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+    for name in (hdrs.ALLOW, "Accept-Patch"):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
     return response
 
 

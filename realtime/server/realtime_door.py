@@ -117,7 +117,7 @@ class RealtimeDoor:
         if secret is not None:
             self._entry.secrets.spend(secret)
         headers = {"Location": f"{REALTIME}/calls/{answered.call_id}"}
-        return web.Response(text=answered.sdp, status=201, content_type="application/sdp", headers=headers)
+        return web.Response(body=answered.sdp.encode(), status=201, content_type="application/sdp", headers=headers)
 
     async def _hang_up(self, request: web.Request) -> web.Response:
         self._entry.admit_owner(request)

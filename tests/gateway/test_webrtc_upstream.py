@@ -323,11 +323,11 @@ async def test_an_offer_by_http_is_answered_and_the_call_is_a_resource(tmp_path:
         assert read["thread"]["realtime"]["callId"] == place.rpartition("/")[2]
         async with scene.http.delete(call) as response:
             assert response.status == 200
-        await sideband.ended.wait()
-        await scene.upstream.until(lambda upstream: upstream.hung_up == ["rtc_1"])
         for verb in ("DELETE", "PATCH"):
             async with scene.http.request(verb, call, headers=fragment) as response:
                 assert response.status == 404
+        await sideband.ended.wait()
+        await scene.upstream.until(lambda upstream: upstream.hung_up == ["rtc_1"])
 
 
 @pytest.mark.parametrize(

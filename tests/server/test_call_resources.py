@@ -36,7 +36,7 @@ async def test_an_offer_makes_a_resource_that_a_foreign_page_can_read(doors: Doo
     query = "?voice=marin&turnDetection=null&includeStartupContext=false&answeredBy=gateway"
     async with doors.http.post(f"{url}{query}", data=OFFER, headers=headers) as response:
         assert response.status == 201
-        assert response.content_type == "application/sdp"
+        assert response.headers["Content-Type"] == "application/sdp"  # it has no charset (RFC 8866, section 8.1)
         assert (await response.text()).endswith("answer")
         assert response.headers["Location"] == f"{url.removeprefix(doors.address)}/rtc_1"
         assert response.headers["ETag"] == '"tag"'
@@ -114,6 +114,7 @@ async def test_candidates_are_trickled_to_the_ice_session_that_is_named(
     kind = {"Content-Type": "application/trickle-ice-sdpfrag"}
     async with doors.http.patch(f"{resource(doors)}/rtc_1", data=data, headers={**kind, **headers}) as response:
         assert response.status == status
+        assert response.headers.get("Accept-Patch") == (kind["Content-Type"] if status == 415 else None)
     assert doors.journal.named("trickle") == (["a=candidate"] if status == 204 else [])
 
 
