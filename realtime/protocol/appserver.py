@@ -366,3 +366,9 @@ def turn_started(turn: Turn) -> Draft:
 def turn_completed(turn: Turn) -> Draft:
     """A turn has ended, one way or another."""
     return Draft("turn/completed", turn.id, {"turn": turn.to_json()})
+
+
+def turn_failed(turn: Turn) -> Notification:
+    """The app-server's ``error``: live, beside the record of the turn's end."""
+    said = {"message": turn.error, "codexErrorInfo": None}
+    return Notification("error", {"threadId": turn.thread_id, "turnId": turn.id, "error": said, "willRetry": False})

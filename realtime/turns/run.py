@@ -133,6 +133,8 @@ class Run:
             self._commits.append(self.lane.record(*items, app.turn_completed(self.turn)))
         except GatewayError as refusal:  # the next start of the gateway closes what stands open
             log.warning("turn %s: its end could not be recorded: %s", self.turn.id, refusal.message)
+        if error is not None:
+            self.lane.live(app.turn_failed(self.turn))
         states: dict[app.TurnStatus, HandoffState] = {"completed": "finished", "failed": "failed"}
         self._notify(states.get(status, "cancelled"), error or self.turn.output, self._handoffs)
         self.settled.set()

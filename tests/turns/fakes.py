@@ -68,7 +68,11 @@ class FakeLane:
         return [record.params["turn"] for record in self.records if record.method == method]
 
     def states(self, call_id: str = "call_1") -> list[str]:
-        return [note.params["state"] for note in self.notifications if note.params["callId"] == call_id]
+        return [note.params["state"] for note in self.notifications if note.params.get("callId") == call_id]
+
+    @property
+    def errors(self) -> list[dict[str, object]]:
+        return [note.params for note in self.notifications if note.method == "error"]
 
 
 class FakeAgent:

@@ -352,6 +352,10 @@ async def test_a_defect_of_an_agent_stays_in_its_turn(fault: Exception, caplog: 
             await first.over.wait()
             await second.over.wait()
     assert (first.turns[0].status, first.turns[0].error) == ("failed", "the agent failed unexpectedly")
+    told = {"message": "the agent failed unexpectedly", "codexErrorInfo": None}
+    turn = {"threadId": bad.thread.id, "turnId": first.turns[0].id}
+    assert bad.errors == [{**turn, "error": told, "willRetry": False}]
+    assert good.errors == []
     assert second.turns[0].status == "completed"
     assert len(caplog.records) == 1
     assert caplog.records[0].exc_info is not None
