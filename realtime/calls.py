@@ -166,7 +166,13 @@ class Calls:
             await self._free(call)
 
     async def _free(self, call: LiveCall) -> None:
-        """End the peer, and the call at the upstream."""
+        """End the peer, and the call at the upstream; whatever goes wrong there is no matter of other calls."""
+        try:
+            await self._end_media(call)
+        except Exception:
+            log.exception("a call of thread %s could not be freed", call.thread_id)
+
+    async def _end_media(self, call: LiveCall) -> None:
         if call.peer is not None:
             self.telemetry.peer_ended(call.peer.stats.packets_lost, call.peer.stats.concealed_ms)
             await call.peer.close()

@@ -114,6 +114,7 @@ NO_LOCKS = frozenset({"core", "session", "turns", "lanes", "gateway", "server"})
 MAY_CATCH_ALL: frozenset[tuple[str, str]] = frozenset(
     {
         ("realtime/calls.py", "Calls._run"),
+        ("realtime/calls.py", "Calls._free"),
         ("realtime/open_threads.py", "OpenThreads._write"),
         ("realtime/turns/turns.py", "Turns._outcome"),
         ("realtime/server/calls.py", "Calls._perform"),

@@ -19,7 +19,7 @@ from prompts.delegation import request_of
 from realtime.agents import exchange
 from realtime.agents.agent import AgentMessage, AgentTask, AgentUpdate, BackgroundAgent, Output
 from realtime.agents.steering import Ear
-from realtime.errors import GatewayError, Overloaded
+from realtime.errors import AgentError, GatewayError, Overloaded
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ItemId, new_turn_id
 from realtime.protocol.json import JsonObject
@@ -178,6 +178,9 @@ class Run:
         return exchange.history(records, self._limits)
 
     async def _said(self, update: AgentUpdate) -> None:
+        """Raises ``AgentError`` for what could be neither stored nor sent."""
+        if not _is_text(update.text):
+            raise AgentError("the agent said what is no text")
         final = isinstance(update, Output)
         self._exchange.append(AgentMessage("assistant", update.text))
         if final:
@@ -225,3 +228,14 @@ class Run:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _is_text(value: object) -> bool:
+    """False also for halves of characters, which have no bytes."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

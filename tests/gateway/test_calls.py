@@ -18,6 +18,7 @@ from realtime.gateway import Gateway
 from realtime.lanes import Outgoing
 from realtime.mock.server import MockServer
 from realtime.server.app import serving
+from realtime.session.peer_audio import PeerAudio
 from tests.gateway.in_process import opened
 from tests.gateway.records import fetch, read
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
@@ -256,6 +257,24 @@ async def test_leaving_tells_the_caller_and_keeps_what_was_said(tmp_path: Path, 
         assert (await client.wait_gone()).code == 1012
     stored = {record["seq"]: record["params"] for record in read(tmp_path / "voxgate.db", thread)}
     assert stored[seq]["item"]["text"] == "last words"
+
+
+async def test_a_peer_that_cannot_be_closed_takes_nobody_along(
+    tmp_path: Path, mock: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(self: PeerAudio) -> None:
+        raise RuntimeError("a library's own trouble")
+
+    monkeypatch.setattr(PeerAudio, "close", fail)
+    async with talking(tmp_path, mock) as client:
+        other = await started(client)
+        thread = await client.start_thread()
+        transport = {"type": "webrtc", "sdp": "v=0\r\n", "answeredBy": "gateway"}
+        await client.call("thread/realtime/start", threadId=thread, outputModality="audio", transport=transport)
+        error = await client.until("thread/realtime/error")
+        assert error.params["code"] == "invalid_offer"
+        await client.call("thread/realtime/appendText", threadId=other, text="still here")
+        assert (await client.until("thread/realtime/transcript/done")).params["threadId"] == other
 
 
 async def test_two_calls_side_by_side_do_not_meet(tmp_path: Path, mock: MockServer) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -359,6 +360,20 @@ async def test_a_defect_of_an_agent_stays_in_its_turn(fault: Exception, caplog: 
     assert second.turns[0].status == "completed"
     assert len(caplog.records) == 1
     assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.parametrize("said", ["half a character: \ud800", None, 5])
+async def test_what_is_no_text_fails_the_turn_and_goes_no_further(said: Any) -> None:
+    async def odd(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        yield Output("well")
+        yield Output(said)
+
+    lane, listener = FakeLane(), Listener()
+    async with running(FakeAgent(odd)) as turns:
+        turns.start_or_join(lane, handoff(), listener)
+        await listener.over.wait()
+    assert listener.heard == [("well", True)]
+    assert (listener.turns[0].status, listener.turns[0].error) == ("failed", "the agent said what is no text")
 
 
 async def test_two_sessions_may_hear_one_turn() -> None:
