@@ -45,7 +45,8 @@ class Answer:
         self._call = call
         self._cuts = Recent[ItemId, Cut](64)
         self._silenced: ResponseId | None = None
-        self._finished_items = 0
+        self.finished_items = 0
+        """What the active response, or the last one, has said to its end or called."""
         self._paused_at: float | None = None
         self._cut_number = 0
         self._out_of_band = Recent[ResponseId, None](64)
@@ -58,7 +59,7 @@ class Answer:
             if event.response.id is not None:
                 self._out_of_band[event.response.id] = None
             return
-        self._finished_items = 0
+        self.finished_items = 0
         self._paused_at = None
         self._call.open_calls.clear()
         ours = self._call.is_ours(event.response.metadata)
@@ -86,21 +87,33 @@ class Answer:
                 if item.type == "assistantMessage":
                     self.finish(item.id, "completed" if status in (None, "completed") else "interrupted")
             call.playback.done()
-        if status == "failed":
-            self._report_failure(response)
+        retryable = status == "failed" and self._report_failure(response)
         ours = call.is_ours(response.metadata)
+        if ours is not False:
+            silent = retryable or (status == "completed" and response.output == [])
+            self._account(silent=silent and not self.finished_items)
         if ours is not False:
             call.wishes.settle()
         if call.responses.finished(response_id, ours=ours, now=call.now):
             call.ask_response()
 
-    def _report_failure(self, response: Response) -> None:
+    def _account(self, *, silent: bool) -> None:
+        """One of ours that ended without a word, and ought to have told of a result, is asked for once more."""
+        call = self._call
+        if not silent:
+            call.owed.spoke(call.asks)
+        elif call.owed.again(call.asks):
+            call.want_response()
+
+    def _report_failure(self, response: Response) -> bool:
+        """Tell the client; True when another try may succeed."""
         error = (response.status_details or {}).get("error")
         detail = error if isinstance(error, dict) else {}
         code = str(detail.get("code") or detail.get("type") or "response_failed")
         message = str(detail.get("message") or "the response failed")
         retryable = code in ("rate_limit_exceeded", "server_error", "response_failed")
         self._call.notify("error", {"message": message, "code": code, "retryable": retryable})
+        return retryable
 
     # -- words and audio -----------------------------------------------------------------------
 
@@ -120,7 +133,7 @@ class Answer:
         """It is complete."""
         if item_id is not None:
             self._call.open_calls.discard(item_id)
-        self._finished_items += 1
+        self.finished_items += 1
         self._paused_at = None
 
     def text_delta(self, event: OutputTextDelta) -> None:
@@ -190,7 +203,7 @@ class Answer:
             return
         text = text or call.transcript.text(item_id)
         call.transcript.done(item_id, "assistant", text)
-        self._finished_items += outcome == "completed"
+        self.finished_items += outcome == "completed"
         self._paused_at = call.now
         cut = self._cuts.get(item_id)
         audio_ms = call.playback.audio_ms(item_id)
@@ -259,7 +272,7 @@ class Answer:
         call.playback.retire()
         self._silenced = None
         # Nothing to answer: what voice detection had begun to answer was lost before its words came.
-        return not silenced and (cut_short or (self._finished_items == 0 and call.history.unanswered))
+        return not silenced and (cut_short or (self.finished_items == 0 and call.history.unanswered))
 
     def _has_paused(self) -> bool:
         """True when the active response had said a sentence to its end, and went on."""

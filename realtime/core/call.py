@@ -11,6 +11,7 @@ from realtime.core.config import SessionConfig
 from realtime.core.handoffs import Handoffs
 from realtime.core.history import History
 from realtime.core.items import ThreadItems
+from realtime.core.owed import Owed
 from realtime.core.playback import Playback
 from realtime.core.recent import Recent
 from realtime.core.responses import METADATA_KEY, ResponseQueue
@@ -83,6 +84,7 @@ class Call:
         self.rejoined = False
         self.open_calls: set[ItemId] = set()
         self.asks = 0
+        self.owed = Owed()
         self._number = 0
         self._asked: JsonObject = {}
 

@@ -168,12 +168,8 @@ class Conversation:
             return []
         call = self._call
         call.now = now
-        stuck = call.responses.active
         if self.state is State.OPEN and call.responses.deadline is not None and now >= call.responses.deadline:
-            again = call.responses.expired(now=now)
-            call.send(ev.ResponseCancel(response_id=stuck))
-            if again:
-                call.ask_response()
+            self._give_up()
         if self.state is State.OPEN:
             self._delegation.tick()
             self._hearing.expired()
@@ -181,6 +177,19 @@ class Conversation:
         if final is not None:
             self._end(final)
         return self._drain()
+
+    def _give_up(self) -> None:
+        """A response has been silent for too long: nobody waits for it any longer, and nobody is left in the dark."""
+        call, stuck = self._call, self._call.responses.active
+        spoken = call.responses.running and self._answer.finished_items > 0
+        if not spoken and call.owed.again(call.asks):
+            call.want_response()
+        again = call.responses.expired(now=call.now)
+        call.send(ev.ResponseCancel(response_id=stuck))
+        if again:
+            call.ask_response()
+        elif not spoken:
+            call.notify("error", {"message": "no answer came", "code": "response_timeout", "retryable": True})
 
     # -- commands --------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class Delegation:
                 call.answer(wish.call_id, "")
             case UnknownTool():
                 call.answer(wish.call_id, call.config.words.unknown_tool)
-                call.want_response()
+                self._want_speech()
 
     def started(self, command: TurnStarted) -> None:
         """A turn was begun for the call."""
@@ -87,13 +87,13 @@ class Delegation:
         self._call.handoffs.follow(command.turn_id)
         self._steered.setdefault(command.turn_id, _Steered()).expected = True
         self._call.answer(command.call_id, self._call.config.words.steered)
-        self._call.want_response()
+        self._want_speech()
 
     def refused(self, command: TurnRefused) -> None:
         """Nobody took the work."""
         words = f"{self._call.config.words.failed} {command.message}"
         self._call.answer(command.call_id, words)
-        self._call.want_response()
+        self._want_speech()
 
     def said(self, command: AgentSaid) -> None:
         """The agent said something worth telling."""
@@ -123,7 +123,7 @@ class Delegation:
         elif not said:
             return
         if command.status != "completed" or steered is None or not steered.told:
-            call.want_response()
+            self._want_speech()
 
     def _delegate(self, wish: Delegated) -> None:
         call = self._call
@@ -146,7 +146,12 @@ class Delegation:
             call.emit(StartOrJoinTurn(wish.call_id, wish.item_id, wish.request, tuple(lines)))
         else:
             call.answer(wish.call_id, call.config.words.empty_request)
-            call.want_response()
+            self._want_speech()
+
+    def _want_speech(self) -> None:
+        """The voice is to speak of what it was just told."""
+        self._call.owed.tell(self._call.asks)
+        self._call.want_response()
 
     def _outcome(self, command: TurnEnded, said: bool) -> str:
         words = self._call.config.words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from realtime.core import actions as act
 from realtime.core.responses import ResponseQueue
 from realtime.protocol.ids import ResponseId
@@ -96,6 +98,18 @@ def test_a_wish_given_up_while_the_upstream_lives_is_not_asked_for_again() -> No
     driver.lose()
     driver.reopen()
     assert driver.creates() == 1
+
+
+@pytest.mark.parametrize(("said", "codes"), [(False, ["response_timeout"]), (True, [])])
+def test_the_client_is_told_of_an_answer_that_does_not_come(said: bool, codes: list[str]) -> None:
+    driver = Driver(response_s=5.0)
+    driver.receive("response.created", response={"id": "r1"})
+    item = {"id": "a1", "type": "message", "role": "assistant"}
+    driver.receive("conversation.item.added", item=item)
+    if said:  # only the end of the response is missing
+        driver.receive("conversation.item.done", item={**item, "status": "completed"})
+    driver.tick(5.0)
+    assert [note["code"] for note in driver.notes("error")] == codes
 
 
 def test_a_response_that_speaks_is_not_given_up() -> None:

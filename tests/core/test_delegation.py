@@ -294,3 +294,58 @@ def test_the_hand_off_comes_last_of_what_a_call_causes() -> None:
     driver.call()
     assert isinstance(driver.log[-1], act.StartOrJoinTurn)
     assert driver.notes("state")[-1]["handoffsOpen"] == 1
+
+
+def _answered() -> Driver:
+    """The agent is done, and the voice was asked to speak of it."""
+    driver = running()
+    driver.apply(act.AgentSaid(TURN, "three files", final=True))
+    driver.apply(act.TurnEnded(TURN, "completed", "three files"))
+    assert driver.creates() == 1
+    return driver
+
+
+FAILED = {"status": "failed", "status_details": {"error": {"code": "server_error", "message": "sorry"}}}
+
+
+@pytest.mark.parametrize("end", [{"status": "completed", "output": []}, FAILED])
+def test_a_result_that_the_voice_says_nothing_of_is_asked_for_once_more(end: dict[str, Any]) -> None:
+    driver = _answered()
+    for number in (2, 2):
+        driver.receive("response.created", response={"id": "r"})
+        driver.receive("response.done", response={"id": "r", **end})
+        assert driver.creates() == number
+
+
+@pytest.mark.parametrize("end", ["completed", "cancelled"])
+def test_a_result_that_was_spoken_of_is_not_asked_for_again(end: str) -> None:
+    driver = _answered()
+    driver.receive("response.created", response={"id": "r1"})
+    item = {"id": "a1", "type": "message", "role": "assistant"}
+    driver.receive("conversation.item.added", item=item)
+    driver.receive("conversation.item.done", item={**item, "status": "completed"})
+    driver.receive("response.done", response={"id": "r1", "status": end, "output": [item]})
+    driver.apply(act.AppendText("thanks", respond=True))
+    driver.receive("response.created", response={"id": "r2"})
+    driver.receive("response.done", response={"id": "r2", "status": "completed", "output": []})
+    assert driver.creates() == 2
+
+
+def test_what_was_under_way_when_the_result_came_is_no_answer_to_it() -> None:
+    driver = running()
+    driver.receive("response.created", response={"id": "r1"})
+    driver.apply(act.AgentSaid(TURN, "three files", final=True))
+    driver.apply(act.TurnEnded(TURN, "completed", "three files"))
+    driver.receive("response.done", response={"id": "r1", "status": "completed", "output": [{"id": "a1"}]})
+    driver.receive("response.created", response={"id": "r2"})
+    driver.receive("response.done", response={"id": "r2", "status": "completed", "output": []})
+    assert driver.creates() == 2
+
+
+def test_a_result_whose_response_never_begins_is_asked_for_once_more_and_then_missed_aloud() -> None:
+    driver = _answered()
+    driver.tick(60)
+    assert (driver.creates(), driver.notes("error")) == (2, [])
+    driver.tick(60)
+    assert driver.creates() == 2
+    assert [note["code"] for note in driver.notes("error")] == ["response_timeout"]

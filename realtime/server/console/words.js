@@ -9,6 +9,7 @@ const WORDS = {
   upstream_lost: "The voice model cannot be reached any more. Press Talk to begin again; the thread goes on.",
   session_expired: "The voice model ended the session. Press Talk to begin again; the thread goes on.",
   store_unavailable: "The gateway cannot store what is said (disk or database), so it ended the call. Check its log.",
+  response_timeout: "No answer came from the voice model. The call goes on: ask again.",
   draining: "The gateway is being shut down. It will be back at the same address.",
   session_not_found: "No call is running. Press Talk, or type.",
   thread_not_found: "This thread is gone. Begin a new one.",
