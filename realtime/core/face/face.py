@@ -209,6 +209,8 @@ class Face:
             self._error(event)
         elif not isinstance(event, ev.Malformed):
             values = event.model_dump(exclude_unset=True)
+            if isinstance(event, ev.ResponseCancelled):
+                values = self._screen.cancelled(values, event.id)
             if can_be_shown(values):
                 apart = self._is_apart(values)
                 self._show(event, values)

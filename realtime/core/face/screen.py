@@ -19,6 +19,8 @@ from realtime.protocol.json import JsonObject
 
 KEPT = 4096
 """Hidden items and items that were shown, remembered by id."""
+UNDER_WAY = 256
+"""Responses remembered; an upstream that ends none has as many at most."""
 _ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.done", "conversation.item.created"})
 
 
@@ -48,7 +50,8 @@ class Screen:
         self._client_ids: dict[str, str] = {}
         self._upstream_ids: dict[str, str] = {}
         self._conversation_id: str | None = None
-        self.responses: dict[str, ShownResponse] = {}
+        self._ended = Recent[str, None](UNDER_WAY)
+        self.responses = Recent[str, ShownResponse](UNDER_WAY)
         self.known = Recent[str, JsonObject](KEPT)
         """Items that were shown, as they were shown last, by id."""
         self.order = Order(lambda item_id: item_id not in self._hidden)
@@ -92,7 +95,14 @@ class Screen:
         apart = "conversation_id" in body and body["conversation_id"] is None
         response = ShownResponse([] if apart else [shown], in_conversation=not apart, asked=asked, body=body)
         self.responses[str(body.get("id"))] = response
+        self._ended.pop(str(body.get("id")), None)
         return [shown] if apart else []
+
+    def cancelled(self, event: JsonObject, response_id: str | None) -> JsonObject:
+        """``response.cancelled``, which the API has not, as the ``response.done`` that clients wait for."""
+        response = self.responses.get(response_id or "")
+        body = {**(response.body if response is not None else {}), **(event.get("response") or {})}
+        return {**event, "type": "response.done", "response": {**body, "id": response_id, "status": "cancelled"}}
 
     def show(self, event: JsonObject) -> list[JsonObject]:
         """Any other event as clients see it: nothing, the event, or what was held back and the event."""
@@ -184,7 +194,11 @@ class Screen:
         body = self._response(event["response"])
         output = [item for item in body.get("output") or [] if item.get("id") not in self._hidden]
         shown = {**event, "response": {**body, "output": output} if "output" in body else body}
-        response = self.responses.pop(str(body.get("id")), None)
+        response_id = str(body.get("id"))
+        response = self.responses.pop(response_id, None)
+        if response is None and response_id in self._ended:
+            return []
+        self._ended[response_id] = None
         if response is None or not response.held:
             return [shown]
         if response.own_indexes and not output and body.get("status") == "completed":
