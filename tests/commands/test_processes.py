@@ -13,6 +13,7 @@ from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from tests.commands.running import TALK_S, address, finished, first_line, started, stopped
 from tests.commands.sounds import wav
+from tests.server.raw import UPGRADE
 
 
 async def test_a_talk_needs_no_key_and_stands_in_the_thread(tmp_path: Path) -> None:
@@ -227,3 +228,18 @@ async def test_leaving_with_nobody_there_is_quick(tmp_path: Path) -> None:
         begun = asyncio.get_running_loop().time()
         assert await stopped(gateway, signal.SIGINT) == (0, "", "")
         assert asyncio.get_running_loop().time() - begun < 10
+
+
+async def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        port = url.rpartition(":")[2]
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        lines = ("GET / HTTP/1.1", f"Host: 127.0.0.1:{port}", *(f"{name}: {value}" for name, value in UPGRADE))
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        async with asyncio.timeout(TALK_S):
+            await reader.readuntil(b"\r\n\r\n")
+            gateway.send_signal(signal.SIGTERM)
+            assert (await reader.readexactly(1))[0] == 0x88  # it is leaving, and waits for our answer to its close
+        assert (await stopped(gateway, signal.SIGTERM))[0] == 128 + signal.SIGTERM
+        writer.close()

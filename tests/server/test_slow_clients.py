@@ -14,10 +14,12 @@ from realtime.errors import SlowConsumer
 from realtime.protocol import json
 from realtime.protocol.appserver import Shed
 from realtime.protocol.ids import ThreadId
+from realtime.server import sockets
 from realtime.server.clients import Clients
 from realtime.settings import LimitsSettings, ServerSettings
 from realtime.telemetry import Telemetry
 from tests.server.fake import Caller, Doors, open_doors
+from tests.server.raw import UPGRADE
 
 SMALL = LimitsSettings(client_messages=64, client_bytes=65_536, client_stall_s=0.3)
 BULK = "x" * 8_000
@@ -176,3 +178,16 @@ async def test_connections_are_bounded() -> None:
         await doors.journal.until("forget", 2)
         async with doors.caller() as caller:
             assert "thread" in await caller.result("thread/start")
+
+
+async def test_a_client_that_answers_no_ping_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "HEARTBEAT_S", 0.2)
+    async with open_doors() as doors:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.port)
+        lines = ("GET / HTTP/1.1", f"Host: 127.0.0.1:{doors.port}", *(f"{name}: {value}" for name, value in UPGRADE))
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        async with asyncio.timeout(20):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
+            await reader.read()  # until the gateway closes: nobody is there to answer what it sends
+        writer.close()
+        await doors.journal.until("forget")
