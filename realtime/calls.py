@@ -234,9 +234,15 @@ class Calls:
         return made[0]
 
     async def _take_over(self, call: LiveCall) -> None:
-        """The call is connected: the one that ran on the thread ends, and has said so."""
+        """The call is connected: the one that ran on the thread ends, and has said so.
+
+        Of a turn that runs already the call hears from now on: the person waits for what comes of it.
+        """
         older = self._live.get(call.thread_id)
         self._live[call.thread_id] = call
+        turn_id = self._turns.attend(call.thread_id, call.session)
+        if turn_id is not None:
+            call.session.follow(turn_id)
         if older is None or older is call:
             return
         await older.session.stop("requested")
