@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from itertools import takewhile
 from typing import Protocol
 
 from realtime.core import actions as act
@@ -79,8 +80,8 @@ class Calls:
         self._digests = digests
         self._limits = limits
         self._live: dict[ThreadId, LiveCall] = {}
-        self._all: set[LiveCall] = set()
-        """Those in ``_live``, and those that would take the place of one and are not connected yet."""
+        self._all: dict[LiveCall, None] = {}
+        """Those in ``_live``, and those that would take the place of one and are not connected yet; oldest first."""
         self._group: asyncio.TaskGroup | None = None
         self._leaving = asyncio.Event()
         self.max_calls = 200
@@ -138,7 +139,7 @@ class Calls:
         if self._group is None:
             raise Draining(LEAVING)
         self._check_room(call.thread_id)  # others may have come while this one was prepared
-        self._all.add(call)
+        self._all[call] = None
         self._live.setdefault(call.thread_id, call)
         self.telemetry.session_opened(call.medium)
         self._group.create_task(self._run(call))
@@ -160,7 +161,7 @@ class Calls:
             call.session.retire()  # it may never have run
             self.telemetry.session_closed(call.session.reason or "error")
             call.finish()
-            self._all.discard(call)
+            self._all.pop(call, None)
             if self._live.get(call.thread_id) is call:
                 del self._live[call.thread_id]
             await self._free(call)
@@ -239,6 +240,9 @@ class Calls:
         Of a turn that runs already the call hears from now on: the person waits for what comes of it.
         """
         older = self._live.get(call.thread_id)
+        if older is not None and call in takewhile(lambda known: known is not older, self._all):
+            await call.session.stop("requested")  # one that was begun later was quicker, and is what is wanted
+            return
         self._live[call.thread_id] = call
         turn_id = self._turns.attend(call.thread_id, call.session)
         if turn_id is not None:
@@ -324,7 +328,7 @@ class Calls:
 
     def forget(self, sink: Sink) -> None:
         """The client has gone: audio that was its own goes nowhere."""
-        for call in self._live.values():
+        for call in self._all:
             if call.chunks is not None and call.chunks.owner is sink:
                 call.chunks.owner = None
 

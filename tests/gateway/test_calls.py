@@ -14,11 +14,13 @@ import aiohttp
 import pytest
 
 from realtime.configuration import load
+from realtime.core.config import SessionConfig
 from realtime.gateway import Gateway
 from realtime.lanes import Outgoing
 from realtime.mock.server import MockServer
 from realtime.server.app import serving
 from realtime.session.peer_audio import PeerAudio
+from realtime.session.upstream import UpstreamConnection, WebSocketOpener
 from tests.gateway import errands
 from tests.gateway.in_process import opened
 from tests.gateway.records import fetch, read
@@ -91,6 +93,32 @@ async def test_a_second_start_replaces_the_first_and_both_say_what_they_are(tmp_
             if note.method in ("thread/realtime/started", "thread/realtime/closed")
         ]
         assert order == ["started", "closed", "started"]
+
+
+async def test_of_two_starts_the_later_one_stays_whichever_connects_first(
+    tmp_path: Path, mock: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, connect = asyncio.Event(), WebSocketOpener.__call__
+
+    async def slow_for_one(self: WebSocketOpener, config: SessionConfig) -> UpstreamConnection:
+        connection = await connect(self, config)
+        if config.session_id == "second":
+            await late.wait()
+        return connection
+
+    monkeypatch.setattr(WebSocketOpener, "__call__", slow_for_one)
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client, realtimeSessionId="first")
+        second = {"threadId": thread, "outputModality": "text", "realtimeSessionId": "second"}
+        await client.call("thread/realtime/start", **second)
+        await client.call("thread/realtime/start", **{**second, "realtimeSessionId": "third"})
+        await client.until(lambda _: len(client.named("thread/realtime/started")) == 2)
+        late.set()
+        await client.call("thread/realtime/appendText", threadId=thread, text="who is there")
+        await client.until("thread/realtime/transcript/done")
+        shown = await client.call("thread/read", threadId=thread)
+        assert shown["thread"]["realtime"]["sessionId"] == "third"
+        assert len(client.named("thread/realtime/closed")) == 1
 
 
 async def test_a_second_start_that_fails_leaves_the_first_alone(tmp_path: Path, mock: MockServer) -> None:
