@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from types import FrameType
 
 from realtime.commands.usage import EXIT_USAGE, CommandParser, complain, meant
 from realtime.errors import ConfigurationError, GatewayError
@@ -21,11 +24,17 @@ COMMANDS = {
     "migrate": "bring the store's schema up to date",
 }
 
+UNTIL_SIGNAL = frozenset({"serve", "mock", "tail"})
+"""Commands that a signal ends as it should be."""
+
 EXIT_FAILED = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status."""
+    """Run one command; returns its exit status. Without ``argv`` it is the process's own, and so are its signals."""
+    if argv is None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _end_at_once)
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -45,6 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_FAILED
     return status
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """A signal before the command has a loop of its own to hear it: nothing is open yet, and no trace is due."""
+    del number, frame
+    os._exit(0 if UNTIL_SIGNAL.intersection(sys.argv[1:2]) else EXIT_FAILED)
 
 
 def _parser() -> argparse.ArgumentParser:

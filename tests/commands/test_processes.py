@@ -243,3 +243,18 @@ async def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None
             assert (await reader.readexactly(1))[0] == 0x88  # it is leaving, and waits for our answer to its close
         assert (await stopped(gateway, signal.SIGTERM))[0] == 128 + signal.SIGTERM
         writer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", ["serve", "mock"])
+async def test_a_command_that_is_still_starting_ends_without_a_trace(
+    tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    async with started(tmp_path, command, "--port", "0", PYTHONPROFILEIMPORTTIME="1") as process:
+        assert process.stderr is not None
+        async with asyncio.timeout(20):
+            while b"asyncio.events" not in (line := await process.stderr.readline()):
+                assert line
+        status, _, err = await stopped(process, number)
+    assert status == 0
+    assert "Traceback" not in err
