@@ -28,7 +28,8 @@ class Loss:
     """Why a connection ended or was never made: a value, not a raise.
 
     ``code`` is public (``upstream_refused`` or ``upstream_lost``); ``clean`` means a close handshake;
-    ``gone`` that the upstream does not know the call, or no longer.
+    ``gone`` that the upstream does not know the call, or no longer; ``retry_after_s`` is
+    for how long it asked to be left alone.
     """
 
     message: str
@@ -36,6 +37,7 @@ class Loss:
     clean: bool = False
     retryable: bool = True
     gone: bool = False
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,5 +61,5 @@ class Attempts:
             return False
         self.count += 1
         call.notify("reconnecting", {"attempt": self.count})
-        self.open(call.config.reconnect.delay(self.count))
+        self.open(call.config.reconnect.delay(self.count, at_least_s=loss.retry_after_s))
         return True

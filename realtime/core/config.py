@@ -33,9 +33,10 @@ class ReconnectPolicy:
     cap_s: float = 10.0
     give_up_s: float = 60.0
 
-    def delay(self, attempt: int) -> float:
-        """Seconds to wait before the attempt of this number, counted from 1."""
-        return min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 16))
+    def delay(self, attempt: int, *, at_least_s: float = 0.0) -> float:
+        """Seconds to wait before the attempt of this number, counted from 1; jitter takes up to half of them away."""
+        growing = min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 16))
+        return max(growing, 2.0 * min(at_least_s, self.give_up_s))
 
 
 Lock = Literal["instructions", "tools", "voice", "model"]

@@ -55,11 +55,12 @@ class Sidebands:
 
     def refused(self, loss: Loss) -> Loss | None:
         """The call could not be made. Returns the loss when it is not tried again."""
-        policy = self._call.config.reconnect
-        self._attempts.count += 1
-        if not loss.retryable or loss.gone or self._attempts.count > policy.first_retries:
+        policy, attempts = self._call.config.reconnect, self._attempts
+        attempts.count += 1
+        useless = not loss.retryable or loss.gone or attempts.count > policy.first_retries
+        if useless or loss.retry_after_s > policy.cap_s:
             return loss
-        self._call.emit(Dial(policy.delay(self._attempts.count)))
+        self._call.emit(Dial(policy.delay(attempts.count, at_least_s=loss.retry_after_s)))
         return None
 
     def opened(self, generation: int) -> None:
@@ -144,7 +145,7 @@ class Sidebands:
         patient = policy.first_retries > 0 and loss.retryable and call.now < self._join_by
         if not patient:
             return loss
-        attempts.open(policy.delay(attempts.count))
+        attempts.open(policy.delay(attempts.count, at_least_s=loss.retry_after_s))
         return None
 
     def _dropped(self, loss: Loss) -> Loss | None:

@@ -180,7 +180,7 @@ class Upstreams:
         if self.was_open:
             return None if attempts.again(loss) else loss
         attempts.count += 1
-        if not loss.retryable or attempts.count > policy.first_retries:
+        if not loss.retryable or attempts.count > policy.first_retries or loss.retry_after_s > policy.cap_s:
             return loss
-        attempts.open(policy.delay(attempts.count))
+        attempts.open(policy.delay(attempts.count, at_least_s=loss.retry_after_s))
         return None

@@ -157,4 +157,8 @@ def _loss(error: UpstreamError) -> act.Loss:
     """What the core is told of it."""
     clean = isinstance(error, UpstreamClosed) and error.clean
     gone = isinstance(error, UpstreamRejected) and error.status in (404, 410)
-    return act.Loss(error.message, code=error.code, clean=clean, retryable=error.retryable, gone=gone)
+    # A model in this process that has no place says so at once: the person can type meanwhile.
+    wait_s = (error.retry_after_ms or 0) / 1000 if isinstance(error, UpstreamRejected) else 0.0
+    return act.Loss(
+        error.message, code=error.code, clean=clean, retryable=error.retryable, gone=gone, retry_after_s=wait_s
+    )

@@ -302,3 +302,21 @@ def test_a_microphone_that_is_always_open_does_not_put_off_the_switch_to_the_las
     driver.apply(act.UpstreamOpened(2))
     driver.tick(5)
     assert driver.conversation.generation == 2
+
+
+def test_an_upstream_that_asks_to_be_left_alone_is() -> None:
+    driver = Driver()
+    driver.lose()
+    busy = act.Loss("busy", code="upstream_refused", retry_after_s=7.0)
+    driver.apply(act.UpstreamLost(driver.opens[-1].generation, busy))
+    assert driver.opens[-1].delay / 2 >= 7.0  # jitter takes up to half of it away
+    driver.apply(act.UpstreamLost(driver.opens[-1].generation, act.Loss("busy", retry_after_s=3600.0)))
+    assert driver.opens[-1].delay / 2 <= driver.conversation._call.config.reconnect.give_up_s
+
+
+@pytest.mark.parametrize(("wait_s", "tried_again"), [(3.0, True), (3600.0, False)])
+def test_nobody_waits_long_for_a_call_to_begin(wait_s: float, tried_again: bool) -> None:
+    driver = Driver(opened=False)
+    driver.apply(act.UpstreamLost(1, act.Loss("busy", code="upstream_refused", retry_after_s=wait_s)))
+    assert [opened.delay / 2 for opened in driver.opens if opened.generation == 2] == [wait_s] * tried_again
+    assert len(driver.notes("error")) == (not tried_again)
