@@ -102,6 +102,8 @@ class Hearing:
         call, text = self._call, event.transcript
         item_id = call.transcript.item_of(event.item_id, "user")
         self._awaited.pop(item_id, None)
+        if item_id == self._uncommitted:  # that it was committed was told to nobody
+            call.speaking, self._uncommitted = False, None
         if not call.transcript.done(item_id, "user", text):
             return
         call.notify("transcript/done", {"role": "user", "text": text, "itemId": item_id})

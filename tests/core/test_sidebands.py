@@ -335,6 +335,18 @@ def test_nothing_falls_due_while_the_sideband_is_away() -> None:
     assert driver.sent_types[-1] == "response.cancel"
 
 
+def test_who_has_spoken_while_the_sideband_was_away_speaks_no_longer() -> None:
+    driver = made()
+    driver.receive("input_audio_buffer.speech_started", item_id="item_1")
+    driver.lose()
+    driver.apply(act.UpstreamOpened(2))
+    content = [{"type": "input_audio", "transcript": "hi"}]
+    driver.receive(
+        "conversation.item.retrieved", item={"id": "item_1", "type": "message", "role": "user", "content": content}
+    )
+    assert driver.notes("state")[-1]["speaking"] is False
+
+
 def _call_of_the_agent(driver: Driver) -> None:
     """The upstream shows the item that it was asked for."""
     arguments = '{"prompt": "list the files"}'
