@@ -13,6 +13,7 @@ CODES: dict[str, tuple[int, bool]] = {
     "unknown_method": (INVALID, False),
     "invalid_params": (INVALID, False),
     "not_initialized": (INVALID, False),
+    "invalid_offer": (INVALID, False),
     "thread_not_found": (INVALID, False),
     "session_not_found": (INVALID, False),
     "turn_not_found": (INVALID, False),
