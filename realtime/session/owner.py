@@ -201,11 +201,7 @@ class Session:
                 self._observer.heard(message.event, now=now)
                 self._perform(self._conversation.receive(message.event, message.generation, now=now))
             case Delivery():
-                commit = self._perform(self._conversation.apply(message.command, now=now))
-                if commit is None and self._reason is not None:
-                    _refuse(message)
-                elif not message.taken.done():
-                    message.taken.set_result(commit)
+                self._take(message)
             case act.UpstreamLost():
                 self._wires.drop(message.generation)
                 self._perform(self._conversation.apply(message, now=now))
@@ -213,6 +209,14 @@ class Session:
                 if isinstance(message, act.Interrupt):
                     self._locate()
                 self._perform(self._conversation.apply(message, now=now))
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            commit = self._perform(self._conversation.apply(delivery.command, now=self._now()))
+            if (commit is not None or self._reason is None) and not delivery.taken.done():
+                delivery.taken.set_result(commit)
+        finally:
+            _refuse(delivery)  # unless it was answered: the call is over, or this has felled it
 
     def _perform(self, actions: list[act.Action]) -> Commit | None:
         """Do what the core asks; returns the first record's commit. A full store ends the call, recorded or not."""

@@ -9,6 +9,7 @@ import pytest
 from realtime.agents.none import NoAgent
 from realtime.core.actions import AppendText
 from realtime.core.config import SessionConfig
+from realtime.core.conversation import Conversation
 from realtime.errors import SessionNotFound
 from realtime.lanes import ThreadLane
 from realtime.protocol.appserver import Thread
@@ -27,11 +28,15 @@ async def _never(config: SessionConfig) -> UpstreamConnection:
     raise AssertionError("nobody opens a connection here")
 
 
-async def test_whoever_waits_for_a_call_that_never_runs_is_told_so() -> None:
+def _session() -> Session:
     thread = Thread(ThreadId("thread"), "epoch", Seq(0), 0, 0)
     lane = ThreadLane(thread, SlowStore(), clock_ms=lambda: 0, telemetry=Telemetry())
     turns = Turns(NoAgent(), AgentSettings(), LimitsSettings())
-    session = Session(CONFIG, ControlPath(_never), ClientAudio(lane, None), lane, turns, LimitsSettings())
+    return Session(CONFIG, ControlPath(_never), ClientAudio(lane, None), lane, turns, LimitsSettings())
+
+
+async def test_whoever_waits_for_a_call_that_never_runs_is_told_so() -> None:
+    session = _session()
     waiting = asyncio.ensure_future(session.deliver(AppendText("hello")))
     await asyncio.sleep(0)  # it is in the inbox
     session.retire()
@@ -39,3 +44,19 @@ async def test_whoever_waits_for_a_call_that_never_runs_is_told_so() -> None:
         await waiting
     with pytest.raises(SessionNotFound):
         await session.deliver(AppendText("more"))
+
+
+async def test_whoever_waits_for_a_call_that_is_felled_by_a_mistake_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Conversation, "apply", mistaken)
+    session = _session()
+    waiting = asyncio.ensure_future(session.deliver(AppendText("hello")))
+    await asyncio.sleep(0)
+    with pytest.raises(ExceptionGroup):
+        await session.run(Telemetry())
+    with pytest.raises(SessionNotFound):
+        await waiting
