@@ -39,7 +39,8 @@ class Oracle:
         self.state: JsonObject | None = None
         self._config = config
         self._opens = 0
-        self._begun_at = 0.0
+        self._made_at: dict[int, float] = {}
+        self._alive_since = 0.0
         self._lost = False
         self._lost_words = False
         self._shown: dict[str, _Shown] = {}
@@ -119,6 +120,10 @@ class Oracle:
             case act.StartOrJoinTurn():
                 hold(self._calls.get(action.call_id) is True, "only a call of the agent is handed over")
 
+    def made(self, generation: int, now: float) -> None:
+        """There is a connection, and with it a session whose time runs."""
+        self._made_at[generation] = now
+
     def begun_input(self) -> None:
         """A new input: what the last one lost is forgotten."""
         self._lost_words = self._flushes = False
@@ -187,9 +192,9 @@ class Oracle:
                 self.wishes.wish(now)
 
     def _begins(self, action: act.Begin, now: float) -> None:
-        forced = self._lost or now >= self._begun_at + self._config.session_limit_s * SWITCH_AT
+        forced = self._lost or now >= self._alive_since + self._config.session_limit_s * SWITCH_AT
         hold(forced or not self._lost_words, "a switch in a quiet moment lost what was being said")
-        self.generation, self._begun_at = action.generation, now
+        self.generation, self._alive_since = action.generation, self._made_at[action.generation]
         self._told_here.clear()
         self.wishes.begins()
         ids = [event.item["id"] for event in action.events if isinstance(event, ev.ItemCreate)]

@@ -98,6 +98,7 @@ class World:
         """The connection is made."""
         wire.phase = "open"
         wire.take(wire.model.opened(self.now))
+        self.oracle.made(wire.generation, self.now)
         self.apply(act.UpstreamOpened(wire.generation))
 
     def lose_wire(self, wire: Wire, loss: act.Loss) -> None:
