@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import signal
 import sys
@@ -29,12 +31,15 @@ UNTIL_SIGNAL = frozenset({"serve", "mock", "tail"})
 
 EXIT_FAILED = 1
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Without ``argv`` it is the process's own, and so are its signals."""
     if argv is None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_at_once)
+        _see_to_the_streams()
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -45,15 +50,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = import_module(f"realtime.commands.{arguments.command}")
     try:
         status: int = command.run(command.parser().parse_args(arguments.arguments))
+        sys.stdout.flush()
     except ConfigurationError as error:
         return _fail(error, EXIT_USAGE)
     except GatewayError as error:
         return _fail(error, EXIT_FAILED)
     except BrokenPipeError:
         # whoever read our output (a pager, head) has seen enough
-        sys.stderr.close()
+        _write_no_more()
+        return EXIT_FAILED
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _write_no_more()
+        complain(f"the output cannot be written: {error.strerror}")
         return EXIT_FAILED
     return status
+
+
+def _write_no_more() -> None:
+    """What still waits goes nowhere: the interpreter would try it again at its end, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _see_to_the_streams() -> None:
+    """What was said may have letters that the terminal has not; and whoever began us may have closed a stream."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(
+                os.devnull, os.O_RDWR
+            )  # else a socket of the loop's would take its number, and the loop refuses that
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _end_at_once(number: int, frame: FrameType | None) -> None:

@@ -73,7 +73,7 @@ class ResponsesAgent:
                         return
         except openai.APIError as error:
             raise AgentError(_problem(error)) from None
-        except ValueError:  # a line of the stream is no JSON
+        except (ValueError, RecursionError):  # a line of the stream is no JSON, or too deep
             raise AgentError("the agent's model sent what cannot be understood") from None
         raise AgentError("the agent's model broke off before its answer was complete")
 

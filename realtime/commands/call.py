@@ -63,8 +63,8 @@ def parser() -> argparse.ArgumentParser:
         "when no response is active or wanted, no hand-off is open and nothing is left to play, or at the timeout. "
         "With --live it goes by this machine's microphone and speaker until Ctrl-C hangs up; wear headphones, or the "
         "voice hears itself.",
-        epilog="Exit status: 0 an answer came; 1 none came, or a signal cut short a talk that was not live; "
-        "2 wrong usage.",
+        epilog="Exit status: 0 an answer came; 1 none came, its audio could not be kept, or a signal cut short "
+        "a talk that was not live; 2 wrong usage.",
     )
     add_door_flags(parser)
     parser.add_argument("--thread", metavar="ID", help="go on in this thread (default: a new one)")
@@ -117,9 +117,8 @@ class Caller:
             reason = await self._connected(stop)
         finally:
             self._silence()
-        if self._plan.out is not None:
-            write_wav(self._plan.out, self._player.pcm())
-        ok = self._talk.answered and reason != INTERRUPTED
+        kept = self._keep(self._plan.out) if self._plan.out is not None else True
+        ok = self._talk.answered and reason != INTERRUPTED and kept
         self._reporter.event(
             "end",
             {
@@ -128,10 +127,19 @@ class Caller:
                 "threadId": self._thread_id,
                 "firstAudioMs": self._talk.first_audio_ms,
                 "audioMs": self._player.duration_ms(),
-                "out": str(self._plan.out) if self._plan.out is not None else None,
+                "out": str(self._plan.out) if self._plan.out is not None and kept else None,
             },
         )
         return EXIT_ANSWERED if ok else EXIT_SILENT
+
+    def _keep(self, out: Path) -> bool:
+        """Write the answer's audio; False, and an ``error``, when the disk takes it no more."""
+        try:
+            write_wav(out, self._player.pcm())
+        except OSError as error:
+            self._failed("not_kept", f"--out: {out}: {error.strerror}")
+            return False
+        return True
 
     async def _connected(self, stop: asyncio.Event) -> str:
         """Hold the talk over a connection; returns why it ended."""

@@ -90,7 +90,7 @@ class Readable:
             return
         running = turn["status"] == "inProgress"
         asked = " ".join(part.get("text", "") for part in turn.get("input", []))
-        text = asked if running else turn.get("output") or turn.get("error")
+        text = asked if running else turn.get("output") or (turn.get("error") or {}).get("message")
         state = "started" if running else turn["status"]
         self._work(state, text)
 

@@ -11,7 +11,7 @@ from realtime.protocol.json import JsonObject
 from realtime.threads.fold import FoldedThread
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LINE_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+_LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 _SHORTEST_MS = 500
 _LONGEST_GUESS_MS = 7000
@@ -71,7 +71,19 @@ def _content(item: JsonObject) -> str:
 
 def _plain(text: object) -> str:
     """One line, without what a terminal might obey."""
-    return _CONTROL.sub("\ufffd", _LINE_BREAKS.sub(" ", str(text)).replace("\t", " "))
+    return _CONTROL.sub("\ufffd", _unbroken(str(text)).replace("\t", " "))
+
+
+def _unbroken(text: str) -> str:
+    """Each line break, with the white space around it, as one space.
+
+    Split, not matched with that white space: the time of such a pattern grows with the square of a long run.
+    """
+    first, *more = _LINE_BREAK.split(text)
+    if not more:
+        return text
+    *between, last = more
+    return " ".join((first.rstrip(), *filter(None, map(str.strip, between)), last.lstrip()))
 
 
 def _split_heard(item: JsonObject, text: str) -> tuple[str, str]:

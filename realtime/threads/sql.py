@@ -199,6 +199,6 @@ def _parse_cursor(cursor: str) -> tuple[int, str]:
     try:
         plain = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
         created_at, last_id = plain.split(" ", 1)
-        return min(int(created_at), _LARGEST), last_id
+        return max(-_LARGEST, min(int(created_at), _LARGEST)), last_id
     except ValueError:
         raise InvalidRequest("the cursor is not one of ours", field="cursor") from None

@@ -162,6 +162,7 @@ async def test_a_refusal_is_told_by_its_class(status: int, words: str) -> None:
         ([{"error": {"message": "secret"}}], "reported a failure"),
         ([{"type": "response.incomplete"}], "stopped before"),
         (["{no json"], "cannot be understood"),
+        (["[" * 50_000], "cannot be understood"),
         (["[1]", "null", '"text"'], "broke off"),
         (["[DONE]"], "broke off"),
         ([], "broke off"),

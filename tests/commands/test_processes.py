@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from realtime.protocol import json
+from realtime.protocol.appserver import Item, item_completed
+from realtime.protocol.ids import ItemId
 from realtime.protocol.json import JsonObject
+from realtime.threads.sql import SqlThreadStore
 from tests.commands.running import TALK_S, address, finished, first_line, started, stopped
 from tests.commands.sounds import wav
 from tests.server.raw import UPGRADE
+from tests.threads.drafts import new_thread
 
 
 async def test_a_talk_needs_no_key_and_stands_in_the_thread(tmp_path: Path) -> None:
@@ -258,3 +264,70 @@ async def test_a_command_that_is_still_starting_ends_without_a_trace(
         status, _, err = await stopped(process, number)
     assert status == 0
     assert "Traceback" not in err
+
+
+async def shell(folder: Path, line: str, out: int = asyncio.subprocess.PIPE) -> tuple[int | None, str, str]:
+    """A line of the shell in which ``$V`` is the command."""
+    process = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        line,
+        cwd=folder,
+        env=os.environ | {"V": f"{sys.executable} -m realtime", "PYTHONUNBUFFERED": ""},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=out,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(TALK_S):
+        said, err = await process.communicate()
+    return process.returncode, (said or b"").decode(), err.decode()
+
+
+@pytest.fixture
+async def stored(tmp_path: Path) -> str:
+    """The id of a thread with a line in letters of several scripts."""
+    store = SqlThreadStore(f"sqlite:///{tmp_path / 'voxgate.db'}")
+    await store.open()
+    thread = new_thread()
+    await store.create(thread)
+    item = Item(ItemId("u"), "userMessage", "grüße 日本", role="user", created_at=1)
+    await store.append(thread.id, [item_completed(item)])
+    await store.close()
+    return thread.id
+
+
+async def test_letters_that_the_terminal_has_not_are_replaced(tmp_path: Path, stored: str) -> None:
+    status, out, err = await shell(tmp_path, f"PYTHONIOENCODING=ascii $V threads show {stored} --data .")
+    assert (status, out, err) == (0, "user: gr??e ??\n", "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+async def test_a_stream_may_be_closed(tmp_path: Path, stored: str, closed: str) -> None:
+    status, out, err = await shell(tmp_path, f"$V threads show {stored} --data . {closed}")
+    assert (status, err) == (0, "")
+    assert out == ("" if ">&-" in closed.split() else "user: grüße 日本\n")
+
+
+async def test_a_full_disk_is_said_in_one_line(tmp_path: Path, stored: str) -> None:
+    status, _, err = await shell(tmp_path, f"$V threads show {stored} --data . >/dev/full")
+    assert (status, err) == (1, "voxgate: the output cannot be written: No space left on device\n")
+
+
+async def test_a_reader_that_has_left_is_no_error_to_tell_of(tmp_path: Path, stored: str) -> None:
+    reader, pipe = os.pipe()
+    os.close(reader)
+    status, _, err = await shell(tmp_path, f"$V threads show {stored} --data .", pipe)
+    os.close(pipe)
+    assert (status, err) == (1, "")
+
+
+async def test_an_answer_that_cannot_be_kept_is_no_success(tmp_path: Path) -> None:
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        url = address(await first_line(gateway))
+        status, out, err = await finished(
+            tmp_path, "call", "--url", url, "--text", "hello", "--out", "/dev/full", "--json"
+        )
+    lines = [json.decode_object(line) for line in out.splitlines()]
+    assert (status, err) == (1, "")
+    assert (lines[-2]["code"], lines[-2]["message"]) == ("not_kept", "--out: /dev/full: No space left on device")
+    assert (lines[-1]["ok"], lines[-1]["out"]) == (False, None)

@@ -65,7 +65,8 @@ def test_work_is_told_once() -> None:
     page.record("item/completed", item=item("h", "handoff", callId="c", text="the time", output="noon"))
     asked = [{"type": "text", "text": "and now?"}]
     page.record("turn/started", turn={"id": "t2", "status": "inProgress", "source": "typed", "input": asked})
-    page.record("turn/completed", turn={"id": "t2", "status": "failed", "source": "typed", "error": "broken"})
+    error = {"message": "broken"}
+    page.record("turn/completed", turn={"id": "t2", "status": "failed", "source": "typed", "error": error})
     assert page.lines() == [
         "agent  [started] the time",
         "agent  [progress] looking",

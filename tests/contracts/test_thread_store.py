@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -186,6 +187,12 @@ async def test_archived_threads_are_listed_apart(store: SqlThreadStore) -> None:
     assert [thread.id for thread in (await store.threads(archived=True)).threads] == [put_away.id]
     assert not (await store.archive(put_away.id, archived=False)).archived
     assert (await store.threads(archived=True)).threads == []
+
+
+async def test_a_cursor_of_before_all_time_leads_to_no_thread(store: SqlThreadStore) -> None:
+    await store.create(new_thread())
+    cursor = base64.urlsafe_b64encode(f"-{'9' * 30} x".encode()).decode()
+    assert (await store.threads(cursor=cursor)).threads == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "====", "MTIz", "bm8gbnVtYmVyIHg=", "\0", "ü", "9" * 400, "_" * 8])

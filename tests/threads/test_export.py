@@ -148,6 +148,27 @@ def test_text_is_one_line_an_item_and_commands_no_terminal(said: list[JsonObject
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
 
 
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("one \n two", "one two"),
+        ("one\r\n\n \t\u2028two", "one two"),
+        (" one  two ", " one  two"),
+        ("\none", " one"),
+    ],
+)
+def test_line_breaks_become_one_space(said: str, line: str) -> None:
+    item = Item(ItemId("u"), "userMessage", said, role="user").to_json()
+    assert export(FoldedThread([item], []), "text") == f"user: {line}\n"
+
+
+@pytest.mark.parametrize("form", ["text", "vtt"])
+def test_a_long_run_of_spaces_holds_nobody_up(form: str) -> None:
+    """It runs on the loop of every call; a pattern that goes back over the run took hours for this text."""
+    item = Item(ItemId("u"), "userMessage", " " * 1_000_000 + "x", role="user").to_json()
+    assert "x\n" in export(FoldedThread([item], []), form)
+
+
 @given(st.lists(items, max_size=6))
 def test_json_lines_say_all(said: list[JsonObject]) -> None:
     lines = export(FoldedThread(said, []), "jsonl").split("\n")[:-1]
