@@ -51,9 +51,8 @@ class Ears:
     @property
     def deadline(self) -> float | None:
         """When silence has lasted too long."""
-        if self._idle_from is None or self._detection is None or self._detection.idle_ms is None:
-            return None
-        return self._idle_from + self._detection.idle_ms / 1000
+        idle_ms = self._idle_ms
+        return None if self._idle_from is None or idle_ms is None else self._idle_from + idle_ms / 1000
 
     def configure(self) -> None:
         """Take over what the session's configuration says."""
@@ -62,6 +61,8 @@ class Ears:
         if detection is not None and threshold is not None:
             detection = replace(detection, threshold=threshold)
         self._detection = detection
+        if not self._answered:  # nor is silence
+            self.awake()
         speaking, sound_format = self._buffer.speaking, self._buffer.format
         self._buffer.configure(detection, self._state.configuration.input_format)
         if speaking and not (self._buffer.speaking and self._buffer.format is sound_format):
@@ -139,15 +140,21 @@ class Ears:
 
     def idle(self) -> Iterator[JsonObject]:
         """Silence has lasted too long, if it has: it becomes an item, and is to be answered."""
-        deadline = self.deadline
-        if deadline is None or self._state.now < deadline:
+        deadline, idle_ms = self.deadline, self._idle_ms
+        if deadline is None or idle_ms is None or self._state.now < deadline:
             return
         self._idle_from = None
         end_ms = self._buffer.written_ms
-        span = {"audio_start_ms": min(self._quiet_since_ms, end_ms), "audio_end_ms": end_ms}
+        # What came while the answer was still being heard is not the silence that was timed.
+        start_ms = min(max(self._quiet_since_ms, end_ms - idle_ms), end_ms)
+        span = {"audio_start_ms": start_ms, "audio_end_ms": end_ms}
         yield {"type": "input_audio_buffer.timeout_triggered", "item_id": self._turn(), **span}
-        yield from self._committed(self._buffer.take(), silent=True)
+        yield from self._committed(self._buffer.take(start_ms), silent=True)
         self.reply_wanted = True
+
+    @property
+    def _idle_ms(self) -> int | None:
+        return self._detection.idle_ms if self._detection is not None else None
 
     @property
     def _answered(self) -> bool:

@@ -159,7 +159,7 @@ class Response:
         pace = self._stage.pace_s if over_s is None else over_s / len(deltas)
         for words, sound in deltas:
             yield from self._delta(item, words, sound)
-            if self._over_limit():
+            if self.active and self._over_limit():
                 yield from self._end("incomplete", "max_output_tokens")
                 return
             yield pace
@@ -206,6 +206,9 @@ class Response:
             item.body["arguments"] += delta
             self._text_tokens += text_tokens(delta)
             yield self._at(item, kind, **names, delta=delta)
+            if self._over_limit():
+                yield from self._end("incomplete", "max_output_tokens")
+                return
             yield self._stage.pace_s
             if not self.active:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -149,6 +150,24 @@ class TestSilence:
         ]
         assert talk.last("input_audio_buffer.committed")["item_id"] == event["item_id"]
         assert talk.until("response.done")["response"]["status"] == "completed"
+
+    def test_the_silence_told_begins_when_the_answer_was_heard(self) -> None:
+        talk = Talk()
+        self.detect(talk)
+        talk.ask("an answer of some forty letters, spoken out")  # 2.6 s to hear, said much faster
+        talk.hear(silence(9000))
+        event = talk.last("input_audio_buffer.timeout_triggered")
+        assert event["audio_end_ms"] - event["audio_start_ms"] == 5000
+        (retrieved,) = talk.send("conversation.item.retrieve", item_id=event["item_id"])
+        assert len(base64.b64decode(retrieved["item"]["content"][0]["audio"])) == len(silence(5000))
+
+    def test_a_transcription_session_answers_no_silence(self) -> None:
+        talk = Talk()
+        self.detect(talk)
+        talk.ask("hi")
+        detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+        talk.send("session.update", session={"type": "transcription", "audio": {"input": {"turn_detection": detection}}})
+        assert talk.wait(600.0) == []
 
     def test_speech_ends_the_silence(self) -> None:
         talk = Talk()

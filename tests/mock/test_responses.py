@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from realtime.mock.reply import Call, Context, Failure, Reply, Say
-from tests.mock.talk import Talk, calls, function, said
+from tests.mock.talk import Talk, calls, function, said, server
 
 
 class Fixed:
@@ -268,6 +268,21 @@ def test_a_response_ends_at_its_token_limit() -> None:
         assert response["status"] == "incomplete"
         assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
         assert response["output"][0]["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_call_ends_at_the_token_limit_too(remote: bool) -> None:
+    talk = Talk(Fixed(Reply((Call("echo", '{"text": "%s"}' % ("word " * 100)), Call("echo", "{}")))))
+    tool = server("docs", require_approval="never") if remote else function("echo", "text")
+    talk.send("session.update", session={"type": "realtime", "tools": [tool]})
+    talk.wait(1.0)
+    response = talk.respond(max_output_tokens=20)
+    assert (response["status"], response["status_details"]["reason"]) == ("incomplete", "max_output_tokens")
+    (call,) = response["output"]
+    assert call.get("status") == (None if remote else "incomplete")
+    (done,) = talk.all(f"response.{call['type']}_arguments.done")
+    assert done["arguments"] == call["arguments"]
+    assert len(call["arguments"]) < 200
 
 
 def test_usage_adds_up() -> None:
