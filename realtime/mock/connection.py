@@ -124,6 +124,7 @@ class Connection:
         await self._carrier.send(text)
 
     async def _act(self, step: Step, pass_on: Callable[[str], Awaitable[None]], deliver: Deliverer) -> None:
+        """Take a step; raises ``LinkClosed`` where it ends the connection: the frame goes nowhere then."""
         if self._frozen:
             await _forever()
         match step:
@@ -135,8 +136,10 @@ class Connection:
                 await self._freeze()
             case Cut(how):
                 await self._carrier.abort(reset=how == "rst")
+                raise LinkClosed("cut")
             case CloseWith(code, reason):
                 await self._carrier.close(code, reason)
+                raise LinkClosed(reason, code=code)
             case Expire() | HangUp():
                 deliver(step)
             case _:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from realtime.mock.refusal import Refused
-from realtime.mock.schema import integer, mapping, nullable, number, one_of, record, text
+from realtime.mock.schema import integer, mapping, nullable, number, one_of, record, text, wrong_value
+from realtime.mock.shapes import CLIENT_EVENTS
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
+from realtime.protocol.realtime import SERVER_EVENT_TYPES
 
 Where = Literal["upgrade", "client", "server"]
 
@@ -32,6 +34,8 @@ KINDS = (
 )
 _AT_UPGRADE = ("drop", "rst", "stall", "delay", "refuse", "location")
 _ONLY_THERE = ("refuse", "location")
+_DOORS = ("session", "sideband", "call")
+"""What matches at the upgrade."""
 _SHAPE = record(
     {"fault": one_of(*KINDS), "on": one_of("upgrade", "client", "server")},
     {
@@ -88,12 +92,15 @@ class Faults:
         args: JsonObject = spec.get("args") or {}
         _ARGUMENTS(args, "args")
         _check_place(spec["fault"], spec["on"])
+        event_type = (spec.get("match") or {}).get("type")
+        if event_type is not None:
+            _check_match(spec["fault"], spec["on"], event_type)
         self._made += 1
         fault = Fault(
             id=f"fault_{self._made}",
             kind=spec["fault"],
             on=spec["on"],
-            type=(spec.get("match") or {}).get("type"),
+            type=event_type,
             nth=spec.get("nth") or 1,
             times=1 if spec.get("times") is None else spec["times"],
             args=args,
@@ -196,7 +203,7 @@ class FrameLine:
 
     def steps(self, frame: str, struck: list[Fault]) -> list[Step]:
         """What to do about a frame, in order."""
-        if any(fault.kind == "reorder" for fault in struck):
+        if not self._held and any(fault.kind == "reorder" for fault in struck):
             self._held.append(frame)
             return []
         copies = 1
@@ -206,7 +213,7 @@ class FrameLine:
                 copies = 0
             elif fault.kind == "double":
                 copies *= 2
-            else:
+            elif fault.kind != "reorder":  # the frame lets the one pass that is held
                 before.append(_step(fault))
         delivered: list[Step] = [Deliver(frame)] * copies
         late, self._held = self._held, []
@@ -241,6 +248,14 @@ def _step(fault: Fault) -> Step:
 def _check_place(kind: str, on: str) -> None:
     if (on == "upgrade") != (kind in _AT_UPGRADE) and (on == "upgrade" or kind in _ONLY_THERE):
         raise Refused("invalid_value", f"Invalid value: '{kind}' cannot happen on '{on}'.", param="fault")
+
+
+def _check_match(kind: str, on: str, event_type: str) -> None:
+    """Raises ``Refused`` for a type that never passes there: the fault would wait in vain."""
+    if on == "upgrade":
+        one_of(*(("call",) if kind == "location" else _DOORS))(event_type, "match.type")
+    elif event_type in (SERVER_EVENT_TYPES if on == "client" else CLIENT_EVENTS):
+        raise wrong_value("match.type", f"Invalid value: the {on} never sends '{event_type}'.")
 
 
 def _type_of(frame: str) -> str | None:

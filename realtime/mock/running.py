@@ -121,8 +121,11 @@ class RealtimeMock:
         return self._ask(self._host.sessions)
 
     def push(self, event: JsonObject, session: str | None = None) -> None:
-        """Send an event that the model knows nothing of, to a session (``sess_…``, ``c1``) or to all."""
-        self._ask(lambda: [self._host.push(each, event) for each in self._named(session)])
+        """Send an event that the model knows nothing of, to a session (``sess_…``, ``c1``) or to all.
+
+        Raises ``ValueError`` for a session that is not there.
+        """
+        self._ask(lambda: self._host.push_all(event) if session is None else self._push(session, event))
 
     def advance(self, seconds: float) -> None:
         """Set the clock forward: what is due by then happens now, the end of sessions too."""
@@ -174,10 +177,9 @@ class RealtimeMock:
         self._loop.call_soon_threadsafe(perform)
         return answer.result(PATIENCE_S)
 
-    def _named(self, session: str | None) -> list[str]:
-        if session is not None:
-            return [session]
-        return [str(each["id"]) for each in self._host.sessions()]
+    def _push(self, session: str, event: JsonObject) -> None:
+        if self._host.push(session, event) is None:
+            raise ValueError(f"there is no session or connection '{session}'")
 
 
 def _checked(act: Callable[[], Result]) -> Result:

@@ -240,19 +240,17 @@ def _event(required: dict[str, Check], optional: dict[str, Check] | None = None)
     return record({"type": text, **required}, {"event_id": nullable(text), **(optional or {})})
 
 
-CLIENT_EVENT = variant(
-    "type",
-    {
-        "session.update": _event({"session": mapping}),
-        "input_audio_buffer.append": _event({"audio": text}),
-        "input_audio_buffer.commit": _event({}),
-        "input_audio_buffer.clear": _event({}),
-        "conversation.item.create": _event({"item": mapping}, {"previous_item_id": nullable(text)}),
-        "conversation.item.retrieve": _event({"item_id": text}),
-        "conversation.item.delete": _event({"item_id": text}),
-        "conversation.item.truncate": _event({"item_id": text, "content_index": integer(), "audio_end_ms": integer()}),
-        "response.create": _event({}, {"response": nullable(RESPONSE)}),
-        "response.cancel": _event({}, {"response_id": nullable(text)}),
-        "output_audio_buffer.clear": _event({}),
-    },
-)
+CLIENT_EVENTS: dict[str, Check] = {
+    "session.update": _event({"session": mapping}),
+    "input_audio_buffer.append": _event({"audio": text}),
+    "input_audio_buffer.commit": _event({}),
+    "input_audio_buffer.clear": _event({}),
+    "conversation.item.create": _event({"item": mapping}, {"previous_item_id": nullable(text)}),
+    "conversation.item.retrieve": _event({"item_id": text}),
+    "conversation.item.delete": _event({"item_id": text}),
+    "conversation.item.truncate": _event({"item_id": text, "content_index": integer(), "audio_end_ms": integer()}),
+    "response.create": _event({}, {"response": nullable(RESPONSE)}),
+    "response.cancel": _event({}, {"response_id": nullable(text)}),
+    "output_audio_buffer.clear": _event({}),
+}
+CLIENT_EVENT = variant("type", CLIENT_EVENTS)

@@ -166,7 +166,8 @@ class TestSilence:
         self.detect(talk)
         talk.ask("hi")
         detection = {"type": "server_vad", "idle_timeout_ms": 5000}
-        talk.send("session.update", session={"type": "transcription", "audio": {"input": {"turn_detection": detection}}})
+        session = {"type": "transcription", "audio": {"input": {"turn_detection": detection}}}
+        talk.send("session.update", session=session)
         assert talk.wait(600.0) == []
 
     def test_speech_ends_the_silence(self) -> None:

@@ -97,6 +97,21 @@ def test_reorder_lets_the_next_frame_pass() -> None:
     assert line.steps(OTHER, faults.strike("server", OTHER)) == [Deliver(OTHER)]
 
 
+def test_reorder_swaps_neighbours_as_often_as_it_strikes() -> None:
+    faults = Faults()
+    faults.add({"fault": "reorder", "on": "server", "times": 0})
+    line = FrameLine()
+    frames = [f'{{"type": "{index}"}}' for index in range(4)]
+    told = [line.steps(frame, faults.strike("server", frame)) for frame in frames]
+    assert told == [[], [Deliver(frames[1]), Deliver(frames[0])], [], [Deliver(frames[3]), Deliver(frames[2])]]
+
+
+def test_types_that_nobody_knows_may_be_struck() -> None:
+    faults = Faults()
+    for on in ("client", "server"):
+        assert faults.add({"fault": "lose", "on": on, "match": {"type": "mock.unheard_of"}}).type == "mock.unheard_of"
+
+
 @pytest.mark.parametrize(
     ("spec", "param"),
     [
@@ -109,6 +124,10 @@ def test_reorder_lets_the_next_frame_pass() -> None:
         ({"fault": "hang_up", "on": "upgrade"}, "fault"),
         ({"fault": "lose", "on": "server", "nth": 0}, "nth"),
         ({"fault": "lose", "on": "server", "match": {"colour": "red"}}, "match.colour"),
+        ({"fault": "lose", "on": "server", "match": {"type": "response.create"}}, "match.type"),
+        ({"fault": "lose", "on": "client", "match": {"type": "response.created"}}, "match.type"),
+        ({"fault": "refuse", "on": "upgrade", "match": {"type": "session.created"}}, "match.type"),
+        ({"fault": "location", "on": "upgrade", "match": {"type": "session"}}, "match.type"),
         ({"fault": "close", "on": "server", "args": {"code": 7}}, "args.code"),
         ({"fault": "close", "on": "server", "args": {"when": 7}}, "args.when"),
     ],

@@ -111,6 +111,18 @@ def test_a_fault_is_armed_from_the_start(realtime_mock: RealtimeMock) -> None:
     assert caught.value.rcvd.code == 1011
 
 
+@pytest.mark.parametrize("fault", ["drop", "rst", "close"])
+def test_what_a_broken_connection_did_not_bring_was_not_answered(realtime_mock: RealtimeMock, fault: str) -> None:
+    realtime_mock.add_fault(fault, match={"type": "response.done"})
+    with joined(realtime_mock) as socket:
+        answer(socket)
+        with pytest.raises(websockets.ConnectionClosedError):
+            until(socket, "response.done")
+    while realtime_mock.sessions():  # each look waits for the mock
+        pass
+    assert realtime_mock.answered("response.done") == []
+
+
 @pytest.mark.realtime_mock(scenario="no-quota")
 def test_a_scenario(realtime_mock: RealtimeMock) -> None:
     with joined(realtime_mock) as socket:
@@ -142,6 +154,8 @@ def test_the_inside_is_seen_and_the_clock_set_forward(realtime_mock: RealtimeMoc
         assert [item["role"] for item in session["items"]] == ["user", "assistant"]
         realtime_mock.push({"type": "rate_limits.updated", "rate_limits": []})
         assert until(socket, "rate_limits.updated")["rate_limits"] == []
+        with pytest.raises(ValueError, match="no session or connection 'c7'"):
+            realtime_mock.push({"type": "rate_limits.updated", "rate_limits": []}, session="c7")
         realtime_mock.advance(3600)
         assert until(socket, "error")["error"]["code"] == "session_expired"
 
