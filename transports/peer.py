@@ -83,7 +83,11 @@ class PeerListener(Protocol):
         ...
 
     def opened(self) -> None:
-        """The data channel ``oai-events`` is open."""
+        """The data channel ``oai-events`` is open, be it again."""
+        ...
+
+    def shut(self) -> None:
+        """The other side has closed the data channel; the call goes on, and the channel may be opened again."""
         ...
 
     def told(self, text: str) -> None:

@@ -93,7 +93,8 @@ class _Call:
         self._state: PeerState = "new"
         self.voice = Voice(settings, offer, listener)
         self._path = SecuredPath(settings, self)
-        self._channel: RTCDataChannel | None = None
+        self._channels: list[RTCDataChannel] = []
+        """Those that the other side has opened, in that order; the first that is open is the one."""
         self._trickled = len(offer.candidates)
         self._running = False
         self._reason: CloseReason | None = None
@@ -167,17 +168,29 @@ class _Call:
         self.voice.control(packet)
 
     def channel(self, channel: RTCDataChannel) -> None:
-        """The first one is the one, whatever it is called."""
-        if not self.over and (self._channel is None or self._channel.readyState == "closed"):
-            self._channel = channel
-            channel.on("message", self._told)
+        """The first one is the one, whatever it is called; when it is closed, the next."""
+        if self.over:
+            return
+        was_open = self._current() is not None
+        self._channels.append(channel)
+        channel.on("message", lambda message: self._told(channel, message))
+        channel.on("close", self._current)
+        if not was_open:
             self._listener.opened()
 
     def lost(self, goodbye: bool) -> None:
         self._end("hangup" if goodbye else "failed")
 
-    def _told(self, message: str | bytes) -> None:
-        if isinstance(message, str) and not self.over:
+    def _current(self) -> RTCDataChannel | None:
+        """The channel in use. One that the other side has closed is left as soon as that is seen."""
+        if self._channels and self._channels[0].readyState != "open":
+            self._channels = [channel for channel in self._channels if channel.readyState == "open"]
+            if not self._channels and not self.over:
+                self._listener.shut()
+        return self._channels[0] if self._channels else None
+
+    def _told(self, channel: RTCDataChannel, message: str | bytes) -> None:
+        if isinstance(message, str) and not self.over and channel is self._current():
             self._listener.told(message)
 
     def _end(self, reason: CloseReason) -> None:
@@ -187,8 +200,8 @@ class _Call:
             self.voice.end()
 
     def send(self, text: str) -> bool:
-        channel = self._channel
-        if channel is None or self.over or channel.readyState != "open":
+        channel = None if self.over else self._current()
+        if channel is None:
             return False
         size = len(text.encode())
         if channel.bufferedAmount + size > _MAX_UNSENT or 0 < self._offer.max_message < size:
@@ -234,5 +247,5 @@ class _Call:
             pass
         finally:
             hurry.cancel()
-            self._channel = None
+            self._channels.clear()
             self._freed.set()

@@ -62,7 +62,7 @@ class CallChannel:
         await self._peer.close()
 
     def _pass_on(self, text: str) -> None:
-        if not (self._peer.send(text) or self._peer.send(_smaller(text))):
+        if not (self._peer.send(text) or self._peer.send(_smaller(text))) and self._open:
             raise LinkClosed("the client does not read its data channel")
 
     # -- a peer's listener ---------------------------------------------------------------------
@@ -81,6 +81,10 @@ class CallChannel:
         early, self._early = self._early, None
         for text in early or ():
             self._pass_on(text)
+
+    def shut(self) -> None:
+        """The data channel is not there any more: nothing waits for it."""
+        self._open = False
 
     def told(self, text: str) -> None:
         """A message came."""

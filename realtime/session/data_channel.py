@@ -23,7 +23,7 @@ from realtime.session.owner import Session
 WAITING = 256
 """Events of the page's that wait for the call."""
 HELD = 512
-"""Events that wait for the channel to open; with more, nobody is there."""
+"""Events that wait for the channel to open; with more, nobody is there, and they are let go."""
 MAX_EVENT = 262_144
 """Characters of an event; sound does not come this way."""
 REMEMBERED = 64
@@ -37,7 +37,8 @@ class DataChannel:
     def __init__(self, send: Callable[[str], bool], overflow: Callable[[], None]) -> None:
         self._send = send
         self._overflow = overflow
-        self._is_open = False
+        self._state: Literal["awaited", "open", "absent"] = "awaited"
+        """Absent: the page has opened none, or has closed it; a call may well be sound alone."""
         self._held: deque[str] = deque()
         self._events: asyncio.Queue[str] = asyncio.Queue(WAITING)
         self._session: Session | None = None
@@ -80,10 +81,14 @@ class DataChannel:
 
     def opened(self) -> None:
         """What has waited leaves."""
-        self._is_open = True
+        self._state = "open"
         held, self._held = self._held, deque()
         for text in held:
             self._put(text)
+
+    def shut(self) -> None:
+        """Nobody reads any more, until it is opened again."""
+        self._state = "absent"
 
     def told(self, text: str) -> None:
         """An event of the page's."""
@@ -140,12 +145,17 @@ class DataChannel:
         self._put(json.encode({"event_id": f"event_channel_{self._event_number}", **event}))
 
     def _put(self, text: str) -> None:
-        if not self._is_open:
+        if self._state == "awaited":
             self._held.append(text)
             if len(self._held) > HELD:
-                self._overflow()
-        elif not self._send(text):
+                self._held.clear()
+                self._state = "absent"
+        elif self._is_open() and not self._send(text) and self._is_open():
             self._overflow()
+
+    def _is_open(self) -> bool:
+        """Asked after sending too: by that the peer may find that the page has closed the channel."""
+        return self._state == "open"
 
 
 _Change = Literal["started", "stopped", "cleared"]
@@ -156,8 +166,8 @@ class _Playing:
 
     def __init__(self) -> None:
         self._responses = Recent[str, str](REMEMBERED)
-        self._sounding: dict[str, bool] = {}
-        """By response: whether all its sound, up to now, has gone out."""
+        self._sounding: dict[str, set[str]] = {}
+        """By response: its items whose sound, up to now, has not all gone out."""
         self._done = Recent[str, None](REMEMBERED)
 
     def learn(self, event: JsonObject) -> tuple[_Change, str] | None:
@@ -176,7 +186,7 @@ class _Playing:
         if response_id is None:
             return None
         first = response_id not in self._sounding
-        self._sounding[response_id] = False
+        self._sounding.setdefault(response_id, set()).add(item_id)
         return ("started", response_id) if first else None
 
     def drain(self, item_id: str) -> tuple[_Change, str] | None:
@@ -184,7 +194,7 @@ class _Playing:
         response_id = self._responses.get(item_id)
         if response_id is None or response_id not in self._sounding:
             return None
-        self._sounding[response_id] = True
+        self._sounding[response_id].discard(item_id)
         return self._stop(response_id)
 
     def clear(self) -> list[tuple[_Change, str]]:
@@ -193,7 +203,7 @@ class _Playing:
         return [("cleared", response_id) for response_id in cut]
 
     def _stop(self, response_id: str) -> tuple[_Change, str] | None:
-        if response_id in self._done and self._sounding.get(response_id):
+        if response_id in self._done and self._sounding.get(response_id) == set():
             del self._sounding[response_id]
             return "stopped", response_id
         return None

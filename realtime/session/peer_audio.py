@@ -43,6 +43,10 @@ class _Ear:
         """The data channel is there."""
         self._channel.opened()
 
+    def shut(self) -> None:
+        """The data channel is not there any more."""
+        self._channel.shut()
+
     def told(self, text: str) -> None:
         """A message of the page's."""
         self._channel.told(text)

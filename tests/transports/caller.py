@@ -50,6 +50,10 @@ class Ear:
         self.is_open = True
         self._changed.set()
 
+    def shut(self) -> None:
+        self.is_open = False
+        self._changed.set()
+
     def told(self, text: str) -> None:
         self.texts.append(text)
         self._changed.set()

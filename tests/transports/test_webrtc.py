@@ -93,6 +93,25 @@ async def test_the_data_channel_is_bounded() -> None:
         assert made.peer.send("y")
 
 
+async def test_a_channel_may_be_closed_and_another_opened_while_the_sound_goes_on() -> None:
+    async with call(says=tone(300, 30.0, RATE)) as made:
+        second = made.connection.createDataChannel("oai-events")
+        second.on("message", made.told)
+        made.channel.close()
+        await made.see(lambda: second.readyState == "open" and made.channel.readyState == "closed")
+        second.send("by the second")
+        await made.ear.until(lambda: made.ear.texts == ["by the second"])
+        assert made.ear.is_open
+        assert made.peer.send("to the second")
+        await made.see(lambda: made.texts == ["to the second"])
+        second.close()
+        await made.ear.until(lambda: not made.ear.is_open)
+        assert not made.peer.send("to nobody")
+        heard = made.ear.frames
+        await made.ear.until(lambda: made.ear.frames > heard + 5)
+        assert made.ear.reasons == []
+
+
 async def test_a_browser_that_vanishes_is_noticed() -> None:
     async with call(replace(LOOPBACK, silence_s=1.5)) as made:
         assert made.connection.sctp is not None
