@@ -3,7 +3,8 @@
 Lost frames are concealed by the decoder (the last one from the redundancy in the packet behind it, where there is
 some), fading to silence within 60 ms; longer gaps, and the silence that a sender does not transmit, are filled with
 silence. When nothing comes at all, silence is made as time goes by, so that whoever listens hears the pause while it
-lasts; what was made ahead is taken off the next gap, or, when the packets were only late, off the quiet that follows.
+lasts. What was made ahead is taken off the gap behind it, or, when the packets were only late, which shows by their
+coming faster than time passes, off the quiet that follows; a sender whose clock stood still meanwhile owes nothing.
 Pure: time is an argument.
 """
 
@@ -44,7 +45,12 @@ class Microphone:
         self._arrived = 0.0
         self._silent_until = 0.0
         self._ahead = 0
-        """Samples of silence that were made before the sender's clock got there."""
+        """Samples of silence that were made in the latest pause, and are not accounted for by the sender's clock."""
+        self._owed = 0
+        """Samples of silence that stand where late audio did: so much quiet is left out."""
+        self._resumed = 0.0
+        self._came = 0
+        """Samples of the sender's clock since audio came again."""
         self._packet_samples = FRAME_SAMPLES
         self._rest = b""
         self._concealed = 0
@@ -75,7 +81,8 @@ class Microphone:
             self._take(delivery, now)
         if self._expected is None or now < self._arrived + _PAUSE_S:
             return
-        self._silent_until = max(self._silent_until, self._arrived)
+        if self._silent_until == self._arrived:
+            self._ahead = 0
         while self._silent_until + FRAME_MS / 1000 <= now:
             self._silent_until += FRAME_MS / 1000
             self._ahead += FRAME_SAMPLES
@@ -88,8 +95,11 @@ class Microphone:
         return self.reception
 
     def _take(self, delivery: Delivery, now: float) -> None:
+        resumes = self._silent_until > self._arrived
         gap = self._gap(delivery.timestamp, now)
         if gap:
+            if resumes:
+                self._owe(min(gap, self._ahead))
             for piece in self._filling(gap, delivery):
                 self._tell(piece)
         pcm = self._decoder.decode(delivery.payload)
@@ -99,10 +109,25 @@ class Microphone:
         self._packet_samples = len(pcm) // 2
         self._expected = delivery.timestamp + self._packet_samples * _TICKS & 0xFFFFFFFF
         self._arrived = self._silent_until = now
-        if self._ahead >= self._packet_samples and _is_quiet(pcm):
-            self._ahead -= self._packet_samples
+        self._catch_up(0 if resumes else gap + self._packet_samples, now)
+        if self._owed >= self._packet_samples and _is_quiet(pcm):
+            self._owed -= self._packet_samples
         else:
             self._tell(pcm)
+
+    def _catch_up(self, samples: int, now: float) -> None:
+        """So much came since the last packet, none when audio comes again: what is faster than time was late."""
+        if not samples:
+            self._resumed, self._came = now, 0
+        self._came += samples
+        early = min(self._ahead, self._came - int((now - self._resumed) * SAMPLE_RATE))
+        if early > 0:
+            self._came -= early
+            self._owe(early)
+
+    def _owe(self, samples: int) -> None:
+        self._ahead -= samples
+        self._owed += samples
 
     def _gap(self, timestamp: int, now: float) -> int:
         """Samples between the last audio and this; never more than time has passed, whatever the stamp says."""
@@ -115,8 +140,8 @@ class Microphone:
         """Audio for a gap: guesses for what was lost, silence for the rest and for what was not sent."""
         lost = min(gap, delivery.missing * self._packet_samples)
         self._concealed += lost
-        already = min(gap, self._ahead)
-        self._ahead -= already
+        already = min(gap, self._owed)
+        self._owed -= already
         gap -= already
         guessed = 0 if already else min(lost, gap, _CONCEALED_FRAMES * FRAME_SAMPLES) // _STEP * _STEP
         for start in range(0, guessed, FRAME_SAMPLES):

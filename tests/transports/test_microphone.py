@@ -156,6 +156,34 @@ def test_a_stall_of_the_network_loses_no_word_and_its_delay_is_won_back_in_the_n
     assert loud >= 99
 
 
+@pytest.mark.parametrize("pauses", [1, 3])
+def test_a_sender_whose_clock_stood_still_is_heard_pausing_afterwards(pauses: int) -> None:
+    """A track taken off and put back, or a machine that slept: numbers and stamps go on where they were."""
+    encoded = packets(np.concatenate([tone(440, 1.0, 24_000), np.zeros(48_000, np.int16)] * pauses))
+    room = Room()
+    for start in range(0, 150 * pauses, 150):
+        room.wait(500 if start else 0)
+        room.hear(encoded, start, start + 50)
+        room.wait(500)
+        heard = len(room.times)
+        room.hear(encoded, start + 50, start + 150)
+        assert len(room.times) - heard == 100
+
+
+def test_a_stall_that_is_not_over_is_no_credit_for_the_next() -> None:
+    """Late by one second, then by a second again before any quiet came: both are won back."""
+    encoded = packets(np.concatenate([tone(440, 4.0, 24_000), np.zeros(96_000, np.int16)]))
+    room = Room()
+    room.hear(encoded, 0, 30)
+    room.wait(50)
+    room.step(*(packet(number, encoded[number]) for number in range(30, 81)))
+    room.hear(encoded, 81, 100)
+    room.wait(50)
+    room.step(*(packet(number, encoded[number]) for number in range(100, 151)))
+    room.hear(encoded, 151, 400)
+    assert len(room.times) == 400
+
+
 def test_a_stamp_from_nowhere_makes_no_more_silence_than_time_has_passed() -> None:
     encoded = packets(tone(440, 1.0, 24_000))
     room = Room()
