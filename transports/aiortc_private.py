@@ -118,7 +118,6 @@ class _Ice(Connection):
         found = [*addresses, _LOOPBACK] if self._settings.loopback else addresses
         bound = [await self._bind(address) for address in dict.fromkeys(found)]
         endpoints = [endpoint for endpoint in bound if endpoint is not None]
-        self._protocols += endpoints
         async with asyncio.TaskGroup() as group:
             relays = group.create_task(super().get_component_candidates(component, [], timeout))
             mirrors = [group.create_task(self._reflexive(endpoint)) for endpoint in endpoints if self.stun_server]
@@ -134,6 +133,7 @@ class _Ice(Connection):
                 if fault.errno == errno.EADDRINUSE and port:
                     continue
                 return None
+            self._protocols.append(endpoint)  # at once: ``close`` shall find it whatever comes
             host, taken = endpoint.transport.get_extra_info("sockname")[:2]
             endpoint.local_candidate = IceCandidate(
                 foundation=candidate_foundation("host", "udp", host),

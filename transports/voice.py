@@ -75,8 +75,7 @@ class Voice:
         self._beats += 1
         self._timer = self._loop.call_at(self._pacer.due, self._beat)
         self.microphone.tick(now)
-        if self._speaks:
-            self._speak(jumped)
+        self._speak(jumped)
         if self._beats % _REPORT_BEATS == 0:
             reception = self.microphone.reception
             block = None if reception is None else reception.block(now)
@@ -85,9 +84,11 @@ class Voice:
             self._silent()
 
     def _speak(self, jumped: int) -> None:
-        if jumped:
-            self.writer.skip(jumped * _FRAME_TICKS)
+        """A frame goes; where the other side wants no sound it goes nowhere, and at the same pace."""
         frame, finished = self.playout.take()
-        self._path.send_media(self.writer.packet(self._encoder.encode(frame), _FRAME_TICKS))
+        if self._speaks:
+            if jumped:
+                self.writer.skip(jumped * _FRAME_TICKS)
+            self._path.send_media(self.writer.packet(self._encoder.encode(frame), _FRAME_TICKS))
         for tag in finished:
             self._listener.played(tag)

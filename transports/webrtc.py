@@ -154,6 +154,8 @@ class _Call:
         except TimeoutError:
             self._end("connect_timeout")
         else:
+            if self.over:
+                return  # just now, by another end
             if connected:
                 self._state = "connected"
                 self.voice.begin(self._path, lambda: self._end("silence"))
@@ -237,7 +239,15 @@ class _Call:
         await self._free()
 
     async def _free(self) -> None:
+        """Also when cancelled it is waited for: a socket that is left half closed stays open for good."""
         self._state = "closed"
+        try:
+            await asyncio.shield(self._release())
+        except asyncio.CancelledError:
+            await self._freed.wait()
+            raise
+
+    async def _release(self) -> None:
         hurry = asyncio.get_running_loop().call_later(_CLOSE_S, self._path.abort)
         try:
             async with asyncio.timeout(2 * _CLOSE_S):

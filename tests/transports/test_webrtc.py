@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.transports.offers import BROWSER, VIDEO, candidate, with_lines
 from tests.transports.tones import snr, tone
 from transports import aiortc_private
 from transports.errors import NegotiationFailed
+from transports.offer import Offer
 from transports.rtp import is_rtcp
 from transports.webrtc import AiortcPeer
 
@@ -110,6 +112,63 @@ async def test_a_channel_may_be_closed_and_another_opened_while_the_sound_goes_o
         heard = made.ear.frames
         await made.ear.until(lambda: made.ear.frames > heard + 5)
         assert made.ear.reasons == []
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+async def test_a_page_that_wants_no_sound_lets_it_pass_unheard(direction: str) -> None:
+    async with call(edit=lambda offer: offer.replace("a=sendrecv", f"a={direction}")) as made:
+        assert made.peer.play(tone(440, 0.3, 24_000).tobytes(), "item_1")
+        await made.ear.until(lambda: made.ear.tags == ["item_1"])
+        stats = made.peer.stats()
+        assert (stats.playout_delay_ms, stats.packets_sent) == (0, 0)
+
+
+async def test_a_call_that_is_closed_as_it_connects_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer, ear = AiortcPeer(LOOPBACK), Ear()
+
+    async def connect(path: aiortc_private.SecuredPath, offer: Offer) -> bool:
+        group.create_task(peer.close())
+        await asyncio.sleep(0)
+        return True
+
+    monkeypatch.setattr(aiortc_private.SecuredPath, "connect", connect)
+    await peer.answer(BROWSER, ear)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(peer.run())
+    assert ear.reasons == ["closed"]
+    assert not ear.is_connected
+    assert peer.stats().state == "closed"
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_an_answer_that_is_cancelled_leaves_no_socket(steps: int) -> None:
+    before = Footprint.taken()
+    answering = asyncio.ensure_future(AiortcPeer(LOOPBACK).answer(BROWSER, Ear()))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    answering.cancel()
+    with suppress(asyncio.CancelledError):
+        await answering
+    assert answering.cancelled()
+    assert await Footprint.settled(before) == before
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_run_that_is_cancelled_twice_leaves_no_socket(steps: int) -> None:
+    before = Footprint.taken()
+    peer = AiortcPeer(LOOPBACK)
+    await peer.answer(BROWSER, Ear())
+    running = asyncio.ensure_future(peer.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    del peer, running
+    assert await Footprint.settled(before) == before
 
 
 async def test_a_browser_that_vanishes_is_noticed() -> None:
