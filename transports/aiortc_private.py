@@ -35,7 +35,7 @@ from aiortc import (
 from aiortc.rtcicetransport import connection_kwargs
 from OpenSSL import SSL
 
-from transports.candidates import Candidate
+from transports.candidates import MAX_CANDIDATES, Candidate
 from transports.errors import NegotiationFailed
 from transports.offer import Offer
 from transports.peer import PeerSettings
@@ -48,6 +48,13 @@ _GATHER_S: Final = 2
 """A STUN or TURN server that has not answered by then is done without."""
 _MAX_WAITING: Final = 512
 """DTLS datagrams that wait to be read."""
+_MAX_SOURCES: Final = 2 * MAX_CANDIDATES
+"""Addresses of the other side that are checked in turn, those included that only its own checks have told."""
+_MAX_CHANNELS: Final = 64
+_MAX_CHUNKS: Final = 4096
+"""Pieces of messages that wait for others."""
+_OVERDRAFT: Final = 1 << 16
+"""Bytes beyond the window that we grant."""
 
 # RFC 7983: the first byte tells the protocols on a port apart
 _DTLS: Final = range(20, 64)
@@ -89,7 +96,9 @@ class _Ice(Connection):
     def check_incoming(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """An authenticated check or consent request of the other side."""
         self._alive()
-        super().check_incoming(message, addr, protocol)
+        known = {(candidate._network_host, candidate.port) for candidate in self._remote_candidates}  # noqa: SLF001
+        if addr in known or len(known) < _MAX_SOURCES:
+            super().check_incoming(message, addr, protocol)
 
     def send_now(self, data: bytes) -> bool:
         """Send by the nominated pair; False when there is none."""
@@ -164,6 +173,26 @@ def _port_order(bounds: tuple[int, int] | None) -> Sequence[int]:
     ports = range(bounds[0], bounds[1] + 1)
     start = random.randrange(len(ports))  # noqa: S311 - spreads, hides nothing
     return [*ports[start:], *ports[:start]]
+
+
+class _Channels(RTCSctpTransport):
+    """Data channels within bounds: what is sent wrongly, or without end, ends them and not the call."""
+
+    async def _handle_data(self, data: bytes) -> None:
+        try:
+            await super()._handle_data(data)
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error):
+            await self.stop()
+        if not self._is_bounded():
+            await self.stop()
+
+    def _is_bounded(self) -> bool:
+        streams = self._inbound_streams.values()
+        return (
+            max(len(self._data_channels), len(streams)) <= _MAX_CHANNELS
+            and max(len(self._sack_misordered), sum(len(stream.reassembly) for stream in streams)) <= _MAX_CHUNKS
+            and self._advertised_rwnd >= -_OVERDRAFT
+        )
 
 
 class PathListener(Protocol):
@@ -274,7 +303,7 @@ class SecuredPath:
         self._dtls.on("statechange", self._changed)
         self._ice.on("statechange", self._changed)
         if offer.data is not None:
-            self._sctp = RTCSctpTransport(self._dtls, SCTP_PORT)
+            self._sctp = _Channels(self._dtls, SCTP_PORT)
             self._sctp.on("datachannel", self._listener.channel)
             await self._sctp.start(RTCSctpCapabilities(maxMessageSize=offer.max_message), offer.sctp_port)
         return True

@@ -12,6 +12,7 @@ import aioice.candidate
 import aioice.ice
 import aioice.turn
 import aiortc.rtcicetransport
+import aiortc.rtcsctptransport
 import pylibsrtp
 import pytest
 from aiortc import (
@@ -39,7 +40,13 @@ async def test_the_names_that_are_touched_are_there() -> None:
     dtls = RTCDtlsTransport(ice, [RTCCertificate.generateCertificate()])
     for name in ("_rx_srtp", "_tx_srtp", "_set_role", "_role"):
         assert hasattr(dtls, name), f"{MOVED}: {name}"
-    assert RTCSctpTransport(dtls).transport is dtls
+    sctp = RTCSctpTransport(dtls)
+    assert sctp.transport is dtls
+    for name in ("_inbound_streams", "_data_channels", "_sack_misordered", "_advertised_rwnd"):
+        assert hasattr(sctp, name), f"{MOVED}: {name}"
+    assert hasattr(aiortc.rtcsctptransport.InboundStream(), "reassembly"), MOVED
+    candidate = aioice.candidate.Candidate("1", 1, "udp", 1, "192.0.2.1", 9, "host")
+    assert candidate._network_host == "192.0.2.1", MOVED
     relay = aioice.turn.TurnTransport(aioice.turn.TurnClientUdpProtocol(("", 0), None, None, 0, 0))
     assert hasattr(relay, "_TurnTransport__close_task"), MOVED
 
@@ -60,6 +67,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], list[str]]] = {
         aioice.ice.StunProtocol.datagram_received,
         ["self", "data", "addr"],
     ),
+    "aiortc.RTCSctpTransport._handle_data": (RTCSctpTransport._handle_data, ["self", "data"]),
     "server_reflexive_candidate": (aioice.ice.server_reflexive_candidate, ["protocol", "stun_server"]),
     "connection_kwargs": (aiortc.rtcicetransport.connection_kwargs, ["servers"]),
     "candidate_foundation": (
@@ -80,6 +88,7 @@ def test_the_overridden_are_called_where_we_count_on_it() -> None:
     protocol = inspect.getsource(aioice.ice.StunProtocol)
     connection = inspect.getsource(aioice.ice.Connection)
     assert "self.receiver.data_received(data" in protocol, MOVED
+    assert "self._data_receiver._handle_data(data)" in inspect.getsource(RTCDtlsTransport), MOVED
     assert "self.receiver.protocol_lost(self)" in protocol, MOVED
     assert "self.check_incoming(message, addr, protocol)" in connection, MOVED
     assert "self.get_component_candidates(" in connection, MOVED

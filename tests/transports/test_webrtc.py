@@ -171,6 +171,38 @@ async def test_a_run_that_is_cancelled_twice_leaves_no_socket(steps: int) -> Non
     assert await Footprint.settled(before) == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (51, b"\xff\xfe"),
+        (50, b"\x03" + bytes(11)),
+        (50, b"\x03" + bytes(7) + b"\x00\x02\x00\x00\xff\xff"),
+        (51, b"x" * 1_500_000),
+    ],
+    ids=["no UTF-8", "opened twice", "a name that is none", "a message without end"],
+)
+async def test_what_no_data_channel_carries_ends_the_channel_and_not_the_call(kind: int, message: bytes) -> None:
+    async with call(says=tone(300, 30.0, RATE)) as made:
+        assert made.connection.sctp is not None
+        assert made.channel.id is not None
+        with suppress(ConnectionError):
+            await made.connection.sctp._send(made.channel.id, kind, message)
+        await made.ear.until(lambda: not made.ear.is_open)
+        heard = made.ear.frames
+        await made.ear.until(lambda: made.ear.frames > heard + 5)
+        assert made.ear.reasons == []
+
+
+async def test_channels_without_end_end_the_channels_and_not_the_call() -> None:
+    async with call(says=tone(300, 30.0, RATE)) as made:
+        for number in range(200):
+            made.connection.createDataChannel(str(number))
+        await made.ear.until(lambda: not made.ear.is_open)
+        heard = made.ear.frames
+        await made.ear.until(lambda: made.ear.frames > heard + 5)
+        assert made.ear.reasons == []
+
+
 async def test_a_browser_that_vanishes_is_noticed() -> None:
     async with call(replace(LOOPBACK, silence_s=1.5)) as made:
         assert made.connection.sctp is not None
