@@ -52,7 +52,8 @@ class PeerSettings:
     silence_s: float = 8.0
     """A connected peer from which nothing at all arrives for so long is closed: its browser has left."""
     bit_rate: int = 64_000
-    play_buffer_s: float = 120.0
+    play_buffer_s: float = 300.0
+    """A voice speaks faster than it is heard: its longest answer (4096 tokens) is about 200 s of sound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ class Listener:
 
     def opened(self) -> None: ...
 
+    def shut(self) -> None:
+        """The caller keeps it open."""
+
     def told(self, text: str) -> None: ...
 
     def played(self, tag: str) -> None: ...

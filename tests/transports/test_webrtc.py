@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import uvloop
-from aioice.stun import Message
+from aioice.candidate import Candidate
+from aioice.stun import Class, Message, Method
 
 from tests.transports.caller import LOOPBACK, Ear, call
 from tests.transports.footprint import Footprint, resident_kib
@@ -191,6 +192,19 @@ async def test_what_no_data_channel_carries_ends_the_channel_and_not_the_call(ki
         heard = made.ear.frames
         await made.ear.until(lambda: made.ear.frames > heard + 5)
         assert made.ear.reasons == []
+
+
+async def test_addresses_without_end_are_not_all_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    ice = aiortc_private._Ice(LOOPBACK, lambda data: None, lambda: None)
+    checked: list[tuple[str, int]] = []
+    monkeypatch.setattr(ice, "check_start_task", lambda pair: checked.append(pair.remote_addr))
+    endpoint = aiortc_private._Endpoint(ice)
+    endpoint.local_candidate = Candidate("1", 1, "udp", 1, "192.0.2.1", 9, "host")
+    check = Message(message_method=Method.BINDING, message_class=Class.REQUEST, attributes={"PRIORITY": 1})
+    for port in [*range(1000, 3000), 1000]:
+        ice.check_incoming(check, ("192.0.2.2", port), endpoint)
+    assert len(checked) == 201
+    assert checked[-1] == ("192.0.2.2", 1000)
 
 
 async def test_channels_without_end_end_the_channels_and_not_the_call() -> None:
