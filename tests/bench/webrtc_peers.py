@@ -66,8 +66,7 @@ class Listener:
 
     def opened(self) -> None: ...
 
-    def shut(self) -> None:
-        """The caller keeps it open."""
+    def shut(self) -> None: ...
 
     def told(self, text: str) -> None: ...
 
