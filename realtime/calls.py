@@ -18,6 +18,7 @@ from realtime.errors import (
     OfferRefused,
     Overloaded,
     SessionNotFound,
+    ThreadNotFound,
     UpstreamError,
 )
 from realtime.lanes import Sink, ThreadLane
@@ -101,7 +102,7 @@ class Calls:
         lane = await self._admit(params)
         try:
             self._launch(await self._prepare(params, lane, sink))
-        except (Draining, Overloaded):
+        except (Draining, Overloaded, ThreadNotFound):
             raise
         except GatewayError as error:
             self._report(lane, error)
@@ -139,6 +140,8 @@ class Calls:
         if self._group is None:
             raise Draining(LEAVING)
         self._check_room(call.thread_id)  # others may have come while this one was prepared
+        if self._threads.lane_if_open(call.thread_id) is not call.lane:
+            raise ThreadNotFound("the thread was deleted")
         self._all[call] = None
         self._live.setdefault(call.thread_id, call)
         self.telemetry.session_opened(call.medium)

@@ -16,7 +16,7 @@ from realtime.core import actions as act
 from realtime.core.config import SessionConfig
 from realtime.desk import Breaks, Desk
 from realtime.errors import Draining, Overloaded, StoreError, TurnNotFound, UpstreamBusy
-from realtime.lanes import Outgoing, Sink
+from realtime.lanes import DELETED, Outgoing, Sink
 from realtime.library import Library, RecordPage
 from realtime.live_call import Makers
 from realtime.offers import Answered, Offers
@@ -45,6 +45,7 @@ from transports.peer import PeerSettings
 from transports.webrtc import AiortcPeer
 
 __all__ = [
+    "DELETED",
     "Answered",
     "FaceParams",
     "Gateway",
@@ -186,9 +187,13 @@ class Gateway:
 
     async def delete_thread(self, thread_id: ThreadId) -> None:
         """End what runs on a thread and remove it with all its records."""
+        await self._end(thread_id)
+        await self.threads.delete(thread_id)
+        await self._end(thread_id)  # what began meanwhile has no thread any more
+
+    async def _end(self, thread_id: ThreadId) -> None:
         await self.calls.end(thread_id)
         await self._turns.end(thread_id)
-        await self.threads.delete(thread_id)
 
     # -- commands of a call: none of them waits for anything ---------------------------------------------
 

@@ -28,6 +28,9 @@ BATCH = 256
 PAGE = 64
 """Records read in one go for a sink that resumes."""
 
+DELETED = "thread/deleted"
+"""The last notification of a thread."""
+
 _SHEDDABLE = 512
 """Audio and deltas kept for a sink that resumes; the oldest go first."""
 
@@ -160,10 +163,17 @@ class ThreadLane:
         else:
             self._publish(message)
 
-    def close(self) -> None:
-        """Accept nothing more; ``run`` returns when all that was accepted is stored or has failed."""
+    def close(self, *, deleted: bool = False) -> None:
+        """Accept nothing more; ``run`` returns when all that was accepted is stored or has failed.
+
+        ``deleted``: the thread is no more. Each sink is told so, whatever is held back for it, and then nothing.
+        """
         self._closed = True
         self._wake.set()
+        gone = Outgoing(DELETED, json.encode({"threadId": self._thread.id}))
+        for sink in tuple(self._sinks) if deleted else ():
+            self.detach(sink)
+            sink.notify(gone)
 
     # -- out -----------------------------------------------------------------------------------------
 
@@ -257,7 +267,7 @@ class ThreadLane:
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         try:
-            records = await self._store.append(self._thread.id, drafts)
+            records = await self._store.append(self._thread.id, drafts) if drafts else []  # who only waits for others
         except GatewayError as error:
             for waiting in batch:
                 _fail(waiting, error)

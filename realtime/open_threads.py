@@ -6,9 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from realtime.errors import StoreError
+from realtime.errors import GatewayError, StoreError
 from realtime.lanes import Sink, ThreadLane
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ThreadId
@@ -55,6 +56,7 @@ class OpenThreads:
         self._on_failure = on_failure
         self._telemetry = telemetry
         self._open: dict[ThreadId, _Open] = {}
+        self._deletions = 0
         self._group: asyncio.TaskGroup | None = None
 
     # -- open ones -----------------------------------------------------------------------------------
@@ -62,9 +64,11 @@ class OpenThreads:
     async def lane(self, thread_id: ThreadId) -> ThreadLane:
         """The thread's lane, opened when it is not; raises ``ThreadNotFound``."""
         known = self._open.get(thread_id)
-        if known is None:
+        while known is None:
+            deletions = self._deletions
             thread = await self._store.thread(thread_id)
-            known = self._open.get(thread_id) or self._begin(thread)  # another may have been quicker
+            if deletions == self._deletions:  # else it may be this one that is no more
+                known = self._open.get(thread_id) or self._begin(thread)  # another may have been quicker
         known.used_at = asyncio.get_running_loop().time()
         return known.lane
 
@@ -98,12 +102,21 @@ class OpenThreads:
         await lane.replay(sink, resumption.after, resumption.thread.seq, resumed=resumption.resumed)
 
     async def delete(self, thread_id: ThreadId) -> None:
-        """Remove the thread with all its records; whoever runs on it must have ended."""
+        """Remove the thread with all its records, and tell whoever watches it; what runs on it must have ended.
+
+        Where the store fails all is as before: the thread is there, and so are those who watch it.
+        """
         await self._store.thread(thread_id)
+        known = self._open.get(thread_id)
+        if known is not None:
+            with suppress(GatewayError):  # whether the store works, the deletion tells
+                await known.lane.record()  # what was said last is stored and told first
+        await self._store.delete(thread_id)
+        self._deletions += 1
         known = self._open.pop(thread_id, None)
         if known is not None:
+            known.lane.close(deleted=True)
             await self._shut(known)
-        await self._store.delete(thread_id)
 
     # -- life ----------------------------------------------------------------------------------------
 

@@ -64,6 +64,8 @@ class Readable:
             self._on_item(params["item"], completed=method == "item/completed")
         elif method in ("turn/started", "turn/completed"):
             self._on_turn(params["turn"])
+        elif method == "thread/deleted":
+            self.remark("the thread was deleted")
         elif method.startswith(_PREFIX):
             self._on_live(method.removeprefix(_PREFIX), params)
 

@@ -6,8 +6,8 @@ import asyncio
 
 from aiohttp import web
 
-from realtime.errors import GatewayError, InvalidRequest, SlowConsumer
-from realtime.gateway import Gateway, Outgoing, Resumption
+from realtime.errors import GatewayError, InvalidRequest, SlowConsumer, ThreadNotFound
+from realtime.gateway import DELETED, Gateway, Outgoing, Resumption
 from realtime.protocol import appserver as app
 from realtime.queues import ClientOutbox
 from realtime.server.outgoing import rank
@@ -39,6 +39,8 @@ class EventStream:
             self._outbox.put(_event(message), rank(message))
         except SlowConsumer as error:
             self.fail(error)
+        if message.method == DELETED:
+            self.fail(ThreadNotFound("the thread was deleted"))
 
     async def room(self) -> None:
         """Wait for room for a replayed record; raises ``SlowConsumer`` when the listener is gone."""

@@ -178,6 +178,7 @@ const HEARD = {
   "thread/realtime/closed": ({ reason }) => {
     if (call && !starting) ended(CLOSED[reason] ?? CLOSED.error);
   },
+  "thread/deleted": () => notice({ code: "thread_not_found" }),
   error: (params) => notice(params),
 };
 
