@@ -88,6 +88,8 @@ class _Ice(Connection):
         self._alive = alive
 
     def data_received(self, data: bytes, component: int) -> None:
+        if not data:
+            return  # by a TURN server: an error here would close the connection to it
         if data[0] in _MEDIA:
             self._media(data)
         elif data[0] in _DTLS and self._queue.qsize() < _MAX_WAITING:

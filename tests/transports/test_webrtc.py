@@ -194,6 +194,14 @@ async def test_what_no_data_channel_carries_ends_the_channel_and_not_the_call(ki
         assert made.ear.reasons == []
 
 
+async def test_an_empty_datagram_that_was_relayed_is_let_go() -> None:
+    media: list[bytes] = []
+    ice = aiortc_private._Ice(LOOPBACK, media.append, lambda: None)
+    for data in (b"", b"\x80" + bytes(12)):
+        ice.data_received(data, 1)
+    assert media == [b"\x80" + bytes(12)]
+
+
 async def test_addresses_without_end_are_not_all_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     ice = aiortc_private._Ice(LOOPBACK, lambda data: None, lambda: None)
     checked: list[tuple[str, int]] = []
