@@ -113,11 +113,20 @@ class Connection:
             while not isinstance(frame := await self._outbox.get(), Close):
                 self._queued -= len(frame)
                 for step in line.steps(frame, self._faults.strike("server", frame)):
+                    if isinstance(step, (Expire, HangUp)):
+                        self._forget_queued()
                     await self._act(step, self._send, deliver)
             await self._carrier.close(frame.code, frame.reason)
         except LinkClosed:
             pass
         self._over.set()
+
+    def _forget_queued(self) -> None:
+        """What was said after the moment at which the session ends is not said."""
+        queued = [self._outbox.get_nowait() for _ in range(self._outbox.qsize())]
+        for close in (each for each in queued if isinstance(each, Close)):
+            self._outbox.put_nowait(close)
+        self._queued = 0
 
     async def _send(self, text: str) -> None:
         self._journal.write(self.id, "server", text)

@@ -123,6 +123,17 @@ def test_what_a_broken_connection_did_not_bring_was_not_answered(realtime_mock: 
     assert realtime_mock.answered("response.done") == []
 
 
+@pytest.mark.parametrize("fault", ["expire", "hang_up"])
+@pytest.mark.realtime_mock(scenario="all-at-once")
+def test_a_session_ends_where_the_fault_strikes(realtime_mock: RealtimeMock, fault: str) -> None:
+    realtime_mock.add_fault(fault, match={"type": "response.created"})
+    with joined(realtime_mock) as socket:
+        send(socket, TYPED, CREATE)
+        kinds = [json.loads(message)["type"] for message in socket]
+    assert "response.done" not in kinds
+    assert ("error" in kinds) == (fault == "expire")
+
+
 @pytest.mark.realtime_mock(scenario="no-quota")
 def test_a_scenario(realtime_mock: RealtimeMock) -> None:
     with joined(realtime_mock) as socket:
