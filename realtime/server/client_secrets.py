@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from realtime.errors import Overloaded
+from realtime.errors import Overloaded, Unauthorized
 from realtime.protocol.complaint import Complaint, missing
 from realtime.protocol.ids import ThreadId, new_session_id
 from realtime.protocol.json import JsonObject
 
 PREFIX = "ek_"
+VOID = "Incorrect API key provided: the client secret is not valid any more."
 MOST = 10_000
 """Secrets that hold at a time."""
 
@@ -109,13 +111,30 @@ class ClientSecrets:
         self._forget()
         return self._secrets.get(value)
 
-    def spend(self, secret: ClientSecret) -> None:
-        """A session is opened with it."""
-        known = self._secrets.get(secret.value)
-        if known is not None and known.sessions > 1:
-            self._secrets[secret.value] = replace(known, sessions=known.sessions - 1)
-        else:
-            self._secrets.pop(secret.value, None)
+    @contextmanager
+    def spending(self, secret: ClientSecret | None) -> Iterator[None]:
+        """A session is opened with it inside; one that could not be opened is given back.
+
+        It is taken first, so that of many who come at once no more get in than it is for: the others get
+        ``Unauthorized``. None is no client secret, and nothing is spent.
+        """
+        if secret is None:
+            yield
+            return
+        self._add(secret, -1)
+        try:
+            yield
+        except BaseException:
+            self._add(secret, 1)
+            raise
+
+    def _add(self, secret: ClientSecret, sessions: int) -> None:
+        known = self._secrets.pop(secret.value, replace(secret, sessions=0))
+        left = known.sessions + sessions
+        if left < 0:
+            raise Unauthorized(VOID)
+        if left:
+            self._secrets[secret.value] = replace(known, sessions=left)
 
     def _forget(self) -> None:
         now = self._clock()

@@ -69,14 +69,13 @@ class RealtimeDoor:
             return await turn_away(request, Complaint("beta_api_shape_disabled", message), BETA_CLOSE)
         if "call_id" in request.query:
             return await self._join(request, request.query["call_id"])
-        params = await self._entry.params(request, secret)
         client = RealtimeClient(self._limits, self._telemetry, BetaCodec() if beta else None)
         self._clients.add(client)
         try:
-            call = await self._gateway.calls.place(params.start(), None, params)
-            number = call.session.clients.join(client)
-            if secret is not None:
-                self._entry.secrets.spend(secret)
+            with self._entry.secrets.spending(secret):
+                params = await self._entry.params(request, secret)
+                call = await self._gateway.calls.place(params.start(), None, params)
+                number = call.session.clients.join(client)
             request[STREAM] = client.socket
             try:
                 await client.run(request, call.session, number)
@@ -112,10 +111,9 @@ class RealtimeDoor:
         locked = bool(self._settings.realtime_locks) or (secret is not None and bool(secret.locks))
         # what is locked can be kept only where the client's events come by us
         transport = Transport(type="webrtc", sdp=offer, answered_by="gateway" if locked else None)
-        params = await self._entry.params(request, secret, opening=session, transport=transport)
-        answered = await answer_to(request, self._gateway, params.start(), params)
-        if secret is not None:
-            self._entry.secrets.spend(secret)
+        with self._entry.secrets.spending(secret):
+            params = await self._entry.params(request, secret, opening=session, transport=transport)
+            answered = await answer_to(request, self._gateway, params.start(), params)
         headers = {"Location": f"{REALTIME}/calls/{answered.call_id}"}
         return web.Response(body=answered.sdp.encode(), status=201, content_type="application/sdp", headers=headers)
 

@@ -14,7 +14,7 @@ from realtime.protocol.complaint import Complaint
 from realtime.protocol.ids import ThreadId, parse_thread_id
 from realtime.protocol.json import JsonObject
 from realtime.server.access import Access, offered_protocols
-from realtime.server.client_secrets import PREFIX, ClientSecret, ClientSecrets
+from realtime.server.client_secrets import PREFIX, VOID, ClientSecret, ClientSecrets
 from realtime.server.refusals import details, refusal, told
 from realtime.settings import ServerSettings
 from realtime.telemetry import Telemetry
@@ -41,7 +41,7 @@ class Entry:
         if key.startswith(PREFIX):
             secret = self.secrets.find(key)
             if secret is None:
-                raise Unauthorized("Incorrect API key provided: the client secret is not valid any more.")
+                raise Unauthorized(VOID)
             return secret
         if not self._access.admits(key.encode("utf-8", "surrogateescape")):
             raise Unauthorized("Incorrect API key provided.")

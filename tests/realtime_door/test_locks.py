@@ -155,3 +155,33 @@ async def _attack(talk: Talk, client: AsyncOpenAI, thread_id: str) -> None:
     async with asyncio.timeout(30):
         while (await talk.until("error")).error.event_id != "bad_199" and len(talk.errors()) < 1000:
             pass
+
+
+async def test_a_secret_of_one_session_opens_one_of_many_that_come_at_once(house: House) -> None:
+    key = await secret_of(house)
+    statuses: list[int] = []
+
+    async def connect() -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        try:
+            async with http.ws_connect(f"{house.url}/realtime?model=x", headers=headers) as socket:
+                statuses.append(101)
+                await socket.close()
+        except aiohttp.WSServerHandshakeError as refused:
+            statuses.append(refused.status)
+
+    async with aiohttp.ClientSession() as http, asyncio.timeout(20), asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(connect())
+    assert sorted(statuses) == [101, 401, 401, 401, 401]
+
+
+async def test_a_secret_whose_session_could_not_be_opened_holds(house: House) -> None:
+    key = await secret_of(house)
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
+        for _ in range(2):
+            offer = aiohttp.StringPayload("no offer at all", content_type="application/sdp")
+            async with http.post(f"{house.url}/realtime/calls", data=offer) as answer:
+                assert answer.status == 400
+    async with house.client(key) as client, talking(client, text=False) as talk:
+        assert words(await talk.ask("roses")) == "roses"
