@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from tests.browser.chromium import chromium, visiting
-from tests.gateway.process import GatewayProcess
+from tests.gateway.process import GatewayProcess, Serve, serving
 from tests.gateway.spoken import speak
 
 pytestmark = pytest.mark.needs("chromium")
@@ -234,3 +235,26 @@ async def test_progress_of_a_turn_with_several_hand_offs_is_shown_once(gateway: 
             return [...box.querySelectorAll("li")].map((line) => line.textContent);
         }""")
         assert lines == ["one", "two", "one"]
+
+
+async def test_a_gateway_that_is_away_is_sought_and_nothing_is_asked_for(gateway: GatewayProcess) -> None:
+    async with chromium() as browser, visiting(browser, gateway.url) as page:
+        await expect(page.locator("#word-control")).to_have_text("connected")
+        await gateway.kill()
+        for _ in range(3):
+            await page.wait_for_event("websocket")
+        assert not await page.evaluate("document.getElementById('settings').open")
+        await expect(page.locator("#word-control")).to_have_text("lost, coming back")
+
+
+async def test_a_gateway_that_wants_a_token_is_asked_with_one(gateway_env: Mapping[str, str], tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a-token\n")
+    serve = Serve(gateway_env, tmp_path / "data", {"server.auth_tokens_file": str(tokens)})
+    async with serving(serve) as gateway, chromium() as browser:
+        page = await browser.new_page()
+        await page.goto(gateway.url)
+        await expect(page.locator("#word-control")).to_have_text("refused")
+        await page.fill("#token", "a-token")
+        await page.press("#token", "Tab")
+        await expect(page.locator("#word-control")).to_have_text("connected")

@@ -26,13 +26,15 @@ export class Rpc {
     this.onState("connecting");
     const address = new URL("v1/rpc", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    const protocols = this.token ? ["voxgate", `voxgate.token.${this.token}`] : [];
+    const protocols = ["voxgate", ...(this.token ? [`voxgate.token.${this.token}`] : [])]; // named, it is told by a close code why it is refused
     const socket = (this.socket = new WebSocket(address, protocols));
-    let greeted = false;
     socket.onopen = async () => {
-      await this.call("initialize", { clientInfo: { name: "voxgate-page", version: "1" } });
+      try {
+        await this.call("initialize", { clientInfo: { name: "voxgate-page", version: "1" } });
+      } catch {
+        return; // it is closed, and that tells why
+      }
       this.send({ method: "initialized" });
-      greeted = true;
       this.tries = 0;
       this.onState("open");
     };
@@ -41,7 +43,7 @@ export class Rpc {
       if (socket !== this.socket) return;
       for (const { reject } of this.waiting.values()) reject(new RpcError({ message: "the connection was lost", data: { code: "connection_lost", retryable: true } }));
       this.waiting.clear();
-      const refused = event.code === 4401 || event.code === 4403 || (!greeted && this.tries >= 1);
+      const refused = event.code === 4401 || event.code === 4403;
       this.onState(refused ? "refused" : "lost");
       const pause = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
       this.timer = setTimeout(() => this.connect(), pause);
