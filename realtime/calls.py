@@ -238,18 +238,12 @@ class Calls:
         return made[0]
 
     async def _take_over(self, call: LiveCall) -> None:
-        """The call is connected: the one that ran on the thread ends, and has said so.
-
-        Of a turn that runs already the call hears from now on: the person waits for what comes of it.
-        """
+        """The call is connected: the one that ran on the thread ends, and has said so."""
         older = self._live.get(call.thread_id)
         if older is not None and call in takewhile(lambda known: known is not older, self._all):
             await call.session.stop("requested")  # one that was begun later was quicker, and is what is wanted
             return
         self._live[call.thread_id] = call
-        turn_id = self._turns.attend(call.thread_id, call.session)
-        if turn_id is not None:
-            call.session.follow(turn_id)
         if older is None or older is call:
             return
         await older.session.stop("requested")

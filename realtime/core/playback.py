@@ -38,6 +38,8 @@ class _Track:
     cut: int | None = None
     active: bool = True
     stale: bool = False
+    settled: bool = False
+    """Reported as heard to its end before it was cut."""
 
     @property
     def received(self) -> int:
@@ -68,9 +70,12 @@ class Playback:
         return track.received if track else None
 
     def heard(self, item_id: ItemId, ms: int) -> Cut | None:
-        """The client's report. A cut item of which less was heard than thought is cut again."""
+        """The client's report. A cut item of which less was heard than thought is cut again.
+
+        Not one that the client had reported as heard to its end: that is not taken back.
+        """
         track = self._tracks.get(item_id)
-        if track is None or track.stale:
+        if track is None or track.stale or track.settled:
             return None
         track.report = ms
         if track.cut is None or ms >= track.cut or (track.cut == track.received and track.reported_whole):
@@ -120,6 +125,7 @@ class Playback:
             if track.cut is not None or not track.received:
                 continue
             heard = track.report if track.report is not None else int(max(0.0, now - begins) * 1000)
+            track.settled = track.reported_whole
             track.cut = heard = min(heard, track.received)
             if not track.stale and (heard < track.received or (track.active and item_id == last)):
                 cuts.append(Cut(item_id, heard, track.received))

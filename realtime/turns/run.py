@@ -62,7 +62,7 @@ class Run:
         item = self._item(self._request)
         opening = [app.item_started(item)] if item.call_id is not None else []
         committed = self.lane.record(*opening, app.turn_started(self.turn))
-        self._note(item, listener, "started", committed)
+        self._attend(item, listener, "started", committed)
         return committed
 
     def join(self, request: TurnRequest, listener: TurnListener | None) -> Joined:
@@ -73,13 +73,8 @@ class Run:
         item = self._item(request)
         committed = self.lane.record(app.item_started(item) if item.call_id is not None else app.item_completed(item))
         self._ear.put(request.prompt)
-        self._note(item, listener, "steered", committed)
+        self._attend(item, listener, "steered", committed)
         return Joined(self.turn, committed)
-
-    def attend(self, listener: TurnListener) -> None:
-        """This listener is told, too; idempotent."""
-        if all(other is not listener for other in self._listeners):
-            self._listeners.append(listener)
 
     def detach(self, listener: TurnListener) -> None:
         """No more calls to this listener."""
@@ -202,10 +197,10 @@ class Run:
             log.info("turn %s: a listener is gone: %s", self.turn.id, error.message)
             self.detach(listener)
 
-    def _note(self, item: app.Item, listener: TurnListener | None, state: HandoffState, committed: Commit) -> None:
+    def _attend(self, item: app.Item, listener: TurnListener | None, state: HandoffState, committed: Commit) -> None:
         self._commits.append(committed)
-        if listener is not None:
-            self.attend(listener)
+        if listener is not None and all(other is not listener for other in self._listeners):
+            self._listeners.append(listener)
         if item.call_id is not None:
             self._handoffs.append(item)
             self._notify(state, item.text, [item])

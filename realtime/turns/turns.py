@@ -10,7 +10,7 @@ from collections.abc import Callable
 from realtime.agents.agent import BackgroundAgent
 from realtime.errors import Draining, GatewayError, TurnNotFound
 from realtime.protocol import appserver as app
-from realtime.protocol.ids import ThreadId, TurnId
+from realtime.protocol.ids import ThreadId
 from realtime.settings import AgentSettings, LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.turns.request import Joined, Started, TurnLane, TurnListener, TurnRequest
@@ -100,14 +100,6 @@ class Turns:
         if run is not None:
             run.interrupt()
             await run.settled.wait()
-
-    def attend(self, thread_id: ThreadId, listener: TurnListener) -> TurnId | None:
-        """A session begins while a turn may run: it hears the rest. The turn's id, None where none runs."""
-        run = self._running.get(thread_id)
-        if run is None:
-            return None
-        run.attend(listener)
-        return run.turn.id
 
     def detach(self, thread_id: ThreadId, listener: TurnListener) -> None:
         """The session is over and hears no more; the turn goes on."""

@@ -146,6 +146,15 @@ def test_a_client_that_has_played_all_of_it_is_not_silenced() -> None:
     assert (truncations(driver), driver.of(act.Flush)) == ([], [])
 
 
+def test_what_was_reported_as_heard_to_its_end_is_not_taken_back() -> None:
+    driver = speaking(1000)
+    finish(driver)
+    driver.apply(act.Played(ItemId("a1"), 1000))
+    cut_in(driver, after=0.5)
+    driver.apply(act.Played(ItemId("a1"), 300))
+    assert (truncations(driver), driver.of(act.Flush)) == ([], [])
+
+
 def test_an_answer_of_a_lost_connection_is_silenced_once_and_not_cut() -> None:
     driver = speaking(1000)
     driver.lose()

@@ -38,7 +38,7 @@ REASONS = frozenset(
     }
 )
 STATUSES: dict[int, frozenset[str]] = {
-    400: frozenset({"parse_error", "invalid_params"}),
+    400: frozenset({"parse_error", "invalid_params", "invalid_offer"}),
     401: frozenset({"unauthorized"}),
     403: frozenset({"forbidden"}),
     404: frozenset({"unknown_method", "thread_not_found", "session_not_found", "turn_not_found"}),

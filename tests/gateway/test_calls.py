@@ -21,7 +21,6 @@ from realtime.mock.server import MockServer
 from realtime.server.app import serving
 from realtime.session.peer_audio import PeerAudio
 from realtime.session.upstream import UpstreamConnection, WebSocketOpener
-from tests.gateway import errands
 from tests.gateway.in_process import opened
 from tests.gateway.records import fetch, read
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
@@ -63,13 +62,6 @@ def instructions(journal: Path) -> str:
     events = [json.loads(line)["event"] for line in journal.read_text().splitlines()]
     updates = [event["session"] for event in events if event["type"] == "session.update"]
     return str(updates[-1]["instructions"])
-
-
-def told(journal: Path) -> list[str]:
-    """What the upstream was told as items, in words."""
-    events = [json.loads(line)["event"] for line in journal.read_text().splitlines()]
-    items = [event["item"] for event in events if event["type"] == "conversation.item.create"]
-    return [item["content"][0]["text"] for item in items]
 
 
 async def test_text_is_taken_before_the_upstream_is_there(tmp_path: Path, mock: MockServer) -> None:
@@ -311,22 +303,6 @@ async def test_a_peer_that_cannot_be_closed_takes_nobody_along(
         assert error.params["code"] == "invalid_offer"
         await client.call("thread/realtime/appendText", threadId=other, text="still here")
         assert (await client.until("thread/realtime/transcript/done")).params["threadId"] == other
-
-
-async def test_a_call_hears_what_comes_of_a_turn_that_ran_before_it(
-    tmp_path: Path, mock: MockServer, journal: Path
-) -> None:
-    slow, go = ([{"type": "text", "text": text}] for text in ("do the slow work", errands.GO))
-    async with talking(tmp_path, mock, agent={"spec": errands.SPEC}) as client:
-        thread = await client.start_thread()
-        await client.call("turn/start", threadId=thread, input=slow)
-        for _ in range(2):  # the page is loaded again: another call takes the place of the first
-            before = len(client.notifications)
-            await client.call("thread/realtime/start", threadId=thread, outputModality="text")
-            await client.until("thread/realtime/started", after=before)
-        await client.call("turn/steer", threadId=thread, input=go)
-        await client.until("thread/realtime/transcript/done")
-    assert told(journal) == [f"[BACKEND] {errands.DONE}"]
 
 
 async def test_two_calls_side_by_side_do_not_meet(tmp_path: Path, mock: MockServer) -> None:
