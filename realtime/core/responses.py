@@ -108,6 +108,7 @@ class ResponseQueue:
 
     def finished(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has ended; True: send ``response.create`` for the wish now."""
+        self._echoes = self._echoes or ours is True
         if self._running and (self._active is None or response_id is None or response_id == self._active):
             self._running, self._active = False, None
         elif ours and self._asked and not self._running:

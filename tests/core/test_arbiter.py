@@ -25,6 +25,7 @@ def test_our_own_request_counts_as_active_and_several_wishes_become_one() -> Non
     driver.receive("response.done", response={"id": "r1", "status": "completed"})
     assert driver.creates() == 2
     driver.receive("response.created", response={"id": "r2"})
+    driver.apply(act.AppendText("three", respond=True))
     driver.receive("response.done", response={"id": "r2", "status": "completed"})
     assert driver.creates() == 2
 
@@ -216,3 +217,15 @@ def test_the_words_of_out_of_band_responses_are_nobodys() -> None:
         driver.receive("response.done", response={"id": response_id, "conversation_id": None})
     assert driver.records() == []
     assert driver.notes("transcript/delta") == driver.notes("transcript/done") == driver.of(act.Play) == []
+
+
+def test_an_upstream_that_is_seen_to_echo_at_an_end_is_known_to_echo() -> None:
+    driver = Driver()
+    driver.apply(act.AppendText("one", respond=True))
+    done = {"id": "r1", "status": "completed", "metadata": driver.sent[-1]["response"]["metadata"]}
+    driver.receive("response.done", response=done)  # its beginning was lost
+    driver.apply(act.AppendText("two", respond=True))
+    driver.receive("response.created", response={"id": "r2"})  # voice detection's: ours is still on its way
+    driver.apply(act.AppendText("three", respond=True))
+    driver.receive("response.done", response={"id": "r2", "status": "completed"})
+    assert driver.creates() == 2
