@@ -25,7 +25,6 @@ def test_our_own_request_counts_as_active_and_several_wishes_become_one() -> Non
     driver.receive("response.done", response={"id": "r1", "status": "completed"})
     assert driver.creates() == 2
     driver.receive("response.created", response={"id": "r2"})
-    driver.apply(act.AppendText("three", respond=True))
     driver.receive("response.done", response={"id": "r2", "status": "completed"})
     assert driver.creates() == 2
 
