@@ -59,11 +59,11 @@ class Answer:
             if event.response.id is not None:
                 self._out_of_band[event.response.id] = None
             return
-        self.finished_items = 0
-        self._paused_at = None
-        self._call.open_calls.clear()
         ours = self._call.is_ours(event.response.metadata)
-        self._call.responses.created(event.response.id, ours=ours, now=self._call.now)
+        if self._call.responses.created(event.response.id, ours=ours, now=self._call.now):
+            self.finished_items = 0
+            self._paused_at = None
+            self._call.open_calls.clear()
 
     def is_out_of_band(self, response_id: ResponseId | None) -> bool:
         """True for a response that said so at its beginning: it is asked for by others, and none of it is said here."""

@@ -13,10 +13,12 @@ refusal says that it is not.
 What was given up stays *doubted* until the upstream says anything at all: if the connection is found dead
 instead, the upstream may never have heard of it, and it is asked for on the next one. What was active when a sideband
 dropped is *stale* once that is joined again: it may have ended unseen, and the upstream's refusal says whether it has.
+What is told to have ended before it is told to have begun does not begin.
 """
 
 from __future__ import annotations
 
+from realtime.core.recent import Recent
 from realtime.protocol.ids import ResponseId
 
 METADATA_KEY = "voxgate"
@@ -36,6 +38,7 @@ class ResponseQueue:
         self._doubted_ask = False
         self._doubted_answer = False
         self._stale = False
+        self._ended_early = Recent[ResponseId, bool](64)
         self.deadline: float | None = None
 
     @property
@@ -69,8 +72,10 @@ class ResponseQueue:
         """Remember the wish only (there is no connection to ask over), or forget it."""
         self._wanted = wanted
 
-    def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> None:
-        """A response has begun. ``ours`` by its metadata; None when it carries none."""
+    def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
+        """A response has begun. ``ours`` by its metadata; None when it carries none. False: it has ended already."""
+        if response_id is not None and self._ended_early.pop(response_id, False):
+            return False
         if ours:
             self._echoes = True
         if ours or (ours is None and not self._echoes):
@@ -79,6 +84,7 @@ class ResponseQueue:
         self._running = True
         self._active = response_id
         self.touched(now=now)
+        return True
 
     def touched(self, *, now: float) -> None:
         """Something came of the active response: it lives."""
@@ -109,6 +115,8 @@ class ResponseQueue:
     def finished(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has ended; True: send ``response.create`` for the wish now."""
         self._echoes = self._echoes or ours is True
+        if response_id is not None and response_id != self._active:
+            self._ended_early[response_id] = True
         if self._running and (self._active is None or response_id is None or response_id == self._active):
             self._running, self._active = False, None
         elif ours and self._asked and not self._running:

@@ -27,6 +27,7 @@ class _Heard:
 
     generation: int
     ms: float = 0.0
+    played_ms: float = 0.0
 
 
 class Oracle:
@@ -98,9 +99,7 @@ class Oracle:
             case act.Record():
                 self._records(action.draft)
             case act.Play():
-                hold(action.chunk.item_id not in self._flushed, f"played after its flush: {action.chunk.item_id}")
-                if action.chunk.item_id is not None:
-                    self._played.add(action.chunk.item_id)
+                self._plays(str(action.chunk.item_id), _ms(action.chunk.data))
             case act.Flush():
                 self._flushes = True
                 self._flushed |= self._played | {str(action.item_id)}
@@ -148,7 +147,14 @@ class Oracle:
     def _count(self, event: ev.OutputAudioDelta) -> None:
         heard = self._audio.setdefault(str(event.item_id), _Heard(self.generation))
         if event.delta is not None:
-            heard.ms += len(event.delta) * 3 / 4 / 48
+            heard.ms += _ms(event.delta)
+
+    def _plays(self, item_id: str, ms: float) -> None:
+        hold(item_id not in self._flushed, f"played after its flush: {item_id}")
+        self._played.add(item_id)
+        heard = self._audio[item_id]
+        heard.played_ms += ms
+        hold(heard.played_ms <= heard.ms + 1e-3, f"played twice: {item_id}")
 
     def _sends(self, event: ev.ClientEvent, now: float) -> None:
         match event:
@@ -253,6 +259,11 @@ class Oracle:
             waiting = len([call for call in self._calls if call not in self._outputs])
             known = self.state["handoffsOpen"] if self.state is not None else 0
             hold(known == waiting, f"{waiting} hand-offs are open, told were {known}")
+
+
+def _ms(data: str) -> float:
+    """How long this audio is: base64 of 16 bits at 24 kHz."""
+    return len(data) * 3 / 4 / 48
 
 
 def _calls_in(event: ev.ServerEvent) -> list[ev.Item]:

@@ -46,6 +46,7 @@ class Wishes:
         self._last_wish: int | None = None
         self._asks: list[_Ask] = []
         self._active: str | None = None
+        self._ended: set[str | None] = set()
         self._echoed = False
         self._heard_at = 0.0
         self.given_up = 0
@@ -79,6 +80,7 @@ class Wishes:
                     self._created(event.response)
             case ev.ResponseDone():
                 self._settle(event.response)
+                self._ended.add(event.response.id)
                 if self._active is None or event.response.id == self._active:
                     self._active = None
             case ev.ErrorEvent():
@@ -117,7 +119,8 @@ class Wishes:
         hold(self._last_wish is None or granted > self._last_wish, "a wish for a response was lost")
 
     def _created(self, response: ev.Response) -> None:
-        self._active = response.id
+        if response.id not in self._ended:  # an end may overtake its beginning
+            self._active = response.id
         self._settle(response)
         if response.metadata is None and not self._echoed:
             self._answer_last()

@@ -7,6 +7,7 @@ import pytest
 from realtime.core import actions as act
 from realtime.core.responses import ResponseQueue
 from realtime.protocol.ids import ResponseId
+from realtime.protocol.json import JsonObject
 from tests.core.driver import Driver
 
 
@@ -151,6 +152,18 @@ def test_the_lost_beginning_of_our_own_response_is_seen_at_its_end() -> None:
     assert queue.request(now=0)
     assert not queue.request(now=1)
     assert queue.finished(ResponseId("r1"), ours=True, now=2)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"metadata": {"voxgate": "1"}}])
+def test_a_response_that_is_said_to_begin_after_its_end_is_not_waited_for(metadata: JsonObject) -> None:
+    driver = Driver()
+    driver.receive("response.done", response={"id": "r1", "status": "failed", **metadata})
+    driver.receive("response.created", response={"id": "r2"})
+    driver.receive("response.created", response={"id": "r1", **metadata})
+    driver.ask("hi")
+    assert driver.creates() == 0
+    driver.receive("response.done", response={"id": "r2", "status": "completed"})
+    assert driver.creates() == 1
 
 
 def test_a_response_of_voice_detection_does_not_pass_for_ours_once_the_upstream_echoes() -> None:
