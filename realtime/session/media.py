@@ -80,7 +80,10 @@ class ClientAudio:
         self._lane.live(note, shed=Shed.AUDIO, to=self.owner)
 
     def flush(self, item_id: ItemId | None) -> None:
-        """``thread/realtime/outputAudio/flush`` to the owner, behind the audio that it drops."""
+        """``thread/realtime/outputAudio/flush`` to all who watch, behind the audio that it drops.
+
+        Whoever had the audio until another took it over may still play it.
+        """
         params = {"threadId": self._lane.thread.id, **({"itemId": item_id} if item_id else {})}
         self._lane.live(Notification("thread/realtime/outputAudio/flush", params))
 
