@@ -184,11 +184,10 @@ class _Call:
         self._end("hangup" if goodbye else "failed")
 
     def _current(self) -> RTCDataChannel | None:
-        """The channel in use. One that the other side has closed is left as soon as that is seen."""
-        if self._channels and self._channels[0].readyState != "open":
-            self._channels = [channel for channel in self._channels if channel.readyState == "open"]
-            if not self._channels and not self.over:
-                self._listener.shut()
+        """The channel in use. What the other side has closed is forgotten as soon as that is seen."""
+        known, self._channels = self._channels, [channel for channel in self._channels if channel.readyState == "open"]
+        if known and not self._channels and not self.over:
+            self._listener.shut()
         return self._channels[0] if self._channels else None
 
     def _told(self, channel: RTCDataChannel, message: str | bytes) -> None:

@@ -7,6 +7,7 @@ import select
 import socket
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import uvloop
 from aioice.candidate import Candidate
 from aioice.stun import Class, Message, Method
+from aiortc import RTCDataChannel
 
 from tests.transports.caller import LOOPBACK, Ear, call
 from tests.transports.footprint import Footprint, resident_kib
@@ -113,6 +115,23 @@ async def test_a_channel_may_be_closed_and_another_opened_while_the_sound_goes_o
         heard = made.ear.frames
         await made.ear.until(lambda: made.ear.frames > heard + 5)
         assert made.ear.reasons == []
+
+
+async def test_channels_that_come_and_go_beside_the_one_in_use_are_forgotten() -> None:
+    async with call() as made:
+        for number in range(5):
+            other = made.connection.createDataChannel(str(number))
+            other.on("open", other.close)
+            other.on("close", made.changed.set)
+            await made.see(partial(_is_closed, other))
+        assert made.peer._call is not None
+        assert len(made.peer._call._channels) <= 2
+        made.channel.send("by the first")
+        await made.ear.until(lambda: made.ear.texts == ["by the first"])
+
+
+def _is_closed(channel: RTCDataChannel) -> bool:
+    return channel.readyState == "closed"
 
 
 @pytest.mark.parametrize("direction", ["sendonly", "inactive"])
