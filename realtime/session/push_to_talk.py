@@ -22,12 +22,11 @@ class PushToTalk:
 
     def heard(self) -> None:
         """Hot path: a chunk of sound."""
-        if self._has_begun:
+        if self._has_begun or not self._conversation.is_push_to_talk:
             return
         self._has_begun = True
-        if self._conversation.is_push_to_talk:
-            with contextlib.suppress(GatewayError):  # the call is over, or too busy to change connections anyway
-                self._post(AudioBegan())
+        with contextlib.suppress(GatewayError):  # the call is over, or too busy to change connections anyway
+            self._post(AudioBegan())
 
     def look_at(self, message: Message | None) -> None:
         """What the owner is about to handle: it may end the turn."""

@@ -48,6 +48,16 @@ def test_where_voice_detection_ends_the_turns_nothing_is_told() -> None:
     assert posted == []
 
 
+def test_a_client_may_take_the_turns_over_after_sound_that_voice_detection_heard() -> None:
+    posted: list[Message] = []
+    conversation = _conversation({"type": "server_vad"})
+    talk = PushToTalk(conversation, posted.append)
+    talk.heard()
+    conversation._call.session = {"audio": {"input": {"turn_detection": None}}}
+    talk.heard()
+    assert posted == [AudioBegan()]
+
+
 def test_a_call_that_is_too_busy_loses_no_sound_over_it() -> None:
     def refuse(message: Message) -> None:
         raise Overloaded("the call is too busy")
