@@ -84,8 +84,8 @@ class RealtimeClient:
 
     async def run(self, request: web.Request, session: Session, client: int) -> None:
         """Serve the client until it leaves or is ended."""
-        await self.socket.prepare(request)
         try:
+            await self.socket.prepare(request)
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(feed(self.socket, self._outbox))
                 reader = group.create_task(self._read(session, client))

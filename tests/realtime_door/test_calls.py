@@ -105,6 +105,20 @@ async def test_a_call_of_a_page_and_the_sideband_of_its_server(house: House) -> 
     assert ("assistantMessage", "hello to the page") in await house.lines(side.thread_id)
 
 
+async def test_a_sideband_whose_handshake_is_broken_leaves_nothing_in_the_call(house: House) -> None:
+    caller = Caller(house)
+    async with called(caller.raw):
+        call_id = caller.location.rpartition("/")[2]
+        call = house.gateway.calls.find(None, call_id)
+        assert call is not None
+        before = len(call.session.clients)
+        url = f"{house.url}/realtime?call_id={call_id}"
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}  # and neither version nor key
+        async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as answer:
+            assert answer.status == 400
+        assert len(call.session.clients) == before
+
+
 async def test_a_raw_offer_by_a_client_secret_keeps_its_locks(house: House) -> None:
     async with house.client() as client:
         secret = await client.realtime.client_secrets.create(
