@@ -15,6 +15,7 @@ from realtime.protocol import appserver as app
 from realtime.protocol import json
 from realtime.protocol.ids import parse_thread_id
 from realtime.protocol.json import JsonObject
+from realtime.server.guard import has_left
 from realtime.server.validation import parse_params
 
 OFFER = "application/sdp"
@@ -56,7 +57,7 @@ async def answer_to(
     Then the call is over: nobody has its name, and nobody will ever talk in it.
     """
     answered = await gateway.offers.take(params, face)
-    if request.transport is None or request.transport.is_closing():
+    if has_left(request):
         await gateway.offers.hang_up(params.thread_id, answered.call_id)
         raise ConnectionResetError("the client has left")
     return answered

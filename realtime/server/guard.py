@@ -79,7 +79,7 @@ class Guard:
         except web.RequestPayloadError:
             return error_response(ParseError("Invalid request: the body is not what its headers say"))
         except Exception as error:
-            if isinstance(error, ConnectionError) and _has_left(request):
+            if isinstance(error, ConnectionError) and has_left(request):
                 return request.get(STREAM) or error_response(ParseError("Invalid request: cut short"))
             _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             self._telemetry.call_refused(InternalError.code)
@@ -151,7 +151,7 @@ def _preflight(wanted: str) -> web.Response:
     )
 
 
-def _has_left(request: web.BaseRequest) -> bool:
+def has_left(request: web.BaseRequest) -> bool:
     """True when nobody is there to be answered."""
     return request.transport is None or request.transport.is_closing()
 
