@@ -97,7 +97,8 @@ class Calls:
     async def start(self, params: app.RealtimeStartParams, sink: Sink | None) -> SessionId:
         """Begin a call: it takes input from now on, and connects in the background.
 
-        What goes wrong, here or later, is notified on the thread.
+        Raises ``InvalidRequest``, ``ThreadNotFound``, ``Overloaded`` or ``Draining`` where it cannot be begun at all;
+        what else goes wrong, here or later, is notified on the thread.
         """
         lane = await self._admit(params)
         try:
