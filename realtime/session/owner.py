@@ -57,7 +57,7 @@ class Session:
         self._outbox = UpstreamOutbox(audio_ms=limits.audio_queue_ms, control=limits.control_queue)
         self._talk = PushToTalk(self._conversation, self._put)
         self._wires = Wires(config, path, self._outbox, self._inbox.put)
-        self.clients = RealtimeClients(self._conversation, self._outbox, self._put, self._talk.heard)
+        self.clients = RealtimeClients(self._conversation, self._outbox, self._put, self.append_audio)
         self._reason: act.CloseReason | None = None
         self._garbage = 0
         self._observer: Observer

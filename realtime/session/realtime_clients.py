@@ -32,7 +32,7 @@ class RealtimeClients:
     """All of them, by the number that each gets when it joins.
 
     ``post`` puts into the owner's inbox; it raises ``Overloaded``, or ``SessionNotFound`` when the call is
-    over, and so do the methods that use it. ``heard`` is told of each chunk of sound.
+    over, and so do the methods that use it. ``append`` queues sound; see ``Session.append_audio``.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class RealtimeClients:
         conversation: Conversation,
         outbox: UpstreamOutbox,
         post: Callable[[Message], None],
-        heard: Callable[[], None],
+        append: Callable[[str, float], int],
     ) -> None:
         self._conversation = conversation
         self._outbox = outbox
         self._post = post
-        self._heard = heard
+        self._append = append
         self._sinks: dict[int, RealtimeSink] = {}
         self._number = 0
 
@@ -79,8 +79,7 @@ class RealtimeClients:
         """
         duration_ms = base64_length(data) / self._conversation.heard_bytes_per_ms
         await self._outbox.room(duration_ms)
-        self._heard()
-        return self._outbox.put_audio(f'{{"type":"input_audio_buffer.append","audio":"{data}"}}', duration_ms)
+        return self._append(data, duration_ms)
 
     # -- to them -----------------------------------------------------------------------------------
 
