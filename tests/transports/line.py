@@ -71,17 +71,23 @@ class Line:
 
     @asynccontextmanager
     async def up(self, answer: Callable[[str], Awaitable[str]]) -> AsyncIterator[None]:
-        """A call with its data channel open, for the length of the block; ``answer`` gives the offer's answer."""
-        async with asyncio.TaskGroup() as group:
-            self.connection.on("track", lambda track: group.create_task(self._listen(track)))
-            try:
-                await self.connection.setLocalDescription(await self.connection.createOffer())
-                described = RTCSessionDescription(await answer(self.connection.localDescription.sdp), "answer")
-                await self.connection.setRemoteDescription(described)
-                await self.see(lambda: self.channel.readyState == "open")
-                yield
-            finally:
-                await self.connection.close()
+        """A call with its data channel open, for the length of the block; ``answer`` gives the offer's answer.
+
+        What it raises is raised as it is: there is no call.
+        """
+        try:
+            await self.connection.setLocalDescription(await self.connection.createOffer())
+            described = RTCSessionDescription(await answer(self.connection.localDescription.sdp), "answer")
+            async with asyncio.TaskGroup() as group:
+                self.connection.on("track", lambda track: group.create_task(self._listen(track)))
+                try:
+                    await self.connection.setRemoteDescription(described)
+                    await self.see(lambda: self.channel.readyState == "open")
+                    yield
+                finally:
+                    await self.connection.close()
+        finally:
+            await self.connection.close()
 
     @property
     def is_left(self) -> bool:
