@@ -42,6 +42,7 @@ async def test_without_descriptors_a_talk_goes_on_and_nobody_new_comes_in(
             resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (0, before[1]))
             waiting = [asyncio.create_task(_probe(gateway.url)) for _ in range(8)]
             await ask(client, thread, "without")
+            assert 200 not in {probe.result() for probe in waiting if probe.done()}
             resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, before)
             await asyncio.wait(waiting)
             assert await _probe(gateway.url) == 200
