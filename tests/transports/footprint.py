@@ -8,6 +8,7 @@ import gc
 import os
 import stat
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from transports.webrtc import AiortcPeer
 
 _POOLS = ("asyncio_", "store-")
 """How threads of pools begin: they come when two things are wanted at once, stay, and are bounded in number."""
+LOOKS, LOOK_S = 100, 0.05
 
 
 @dataclass(frozen=True)
@@ -39,31 +41,30 @@ class Footprint:
 
     @classmethod
     async def settled(cls, expected: Footprint) -> Footprint:
-        """As soon as it is the expected one; the last one after a while. Libraries close by callbacks."""
-        for _ in range(100):
-            if (seen := cls.taken()) == expected:
-                break
-            await asyncio.sleep(0.05)
-        return seen
+        """As soon as it is the expected one; the last one after a while."""
+        return await cls._first(lambda seen: seen == expected)
 
     @classmethod
     async def between_calls(cls) -> Footprint:
         """As soon as no peer is left: who hears that a call is closed hears it before its tasks have ended."""
-        for _ in range(100):
-            if (seen := cls.taken()).peers == 0:
-                break
-            await asyncio.sleep(0.05)
-        return seen
+        return await cls._first(lambda seen: seen.peers == 0)
 
     async def growth(self) -> dict[str, int]:
         """What is held beyond this, by kind: empty as soon as it is nothing; what it was last, after a while."""
-        for _ in range(100):
-            seen, held = asdict(self.taken()), asdict(self)
-            more = {kind: seen[kind] - held[kind] for kind in seen if seen[kind] > held[kind]}
-            if not more:
+        return self._beyond(await self._first(lambda seen: not self._beyond(seen)))
+
+    @classmethod
+    async def _first(cls, right: Callable[[Footprint], bool]) -> Footprint:
+        """The first one that is right, or the last one after a while: libraries close by callbacks and tell nobody."""
+        for _ in range(LOOKS):
+            if right(seen := cls.taken()):
                 break
-            await asyncio.sleep(0.05)
-        return more
+            await asyncio.sleep(LOOK_S)
+        return seen
+
+    def _beyond(self, seen: Footprint) -> dict[str, int]:
+        now, held = asdict(seen), asdict(self)
+        return {kind: now[kind] - held[kind] for kind in now if now[kind] > held[kind]}
 
 
 def _is_socket(descriptor: int) -> bool:
