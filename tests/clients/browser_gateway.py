@@ -21,6 +21,8 @@ import aiohttp
 from realtime.mock.server import MockServer
 from tests.clients.browser_talk import HEARD, PATIENCE_S, TESTING, browser, served
 from tests.gateway.process import Serve, serving
+from tests.gateway.records import completed
+from tests.mock.presence import no_session
 
 TOKEN = "the-token-of-the-server-of-the-page"
 SCRIPT = """
@@ -95,8 +97,8 @@ class Owner:
     async def said(self) -> list[tuple[str, str, str]]:
         """Who said what, and how it ended, of what the only thread holds, once its call is over."""
         (thread,) = (await self._get("/v1/threads"))["data"]
-        while (found := (await self._get(f"/v1/threads/{thread['id']}"))["thread"]).get("realtime"):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # nobody tells those who only read of a call's end
+        await completed(self._http, thread["id"], lambda item: item["type"] == "session")
+        found = (await self._get(f"/v1/threads/{thread['id']}"))["thread"]
         items = [item for item in found["items"] if item["type"] in ("userMessage", "assistantMessage")]
         return [(item["type"].removesuffix("Message"), item["text"], item["status"]) for item in items]
 
@@ -119,8 +121,7 @@ async def gateway(folder: Path, answered_by: str, origin: str) -> AsyncIterator[
             settings |= {"upstream.base_url": mock.base_url, "session.webrtc": answered_by}
         async with serving(Serve(os.environ, folder / "data", settings)) as process:
             yield process.url
-        while mock.mock.sessions():  # noqa: ASYNC110  # nobody tells of a session's end
-            await asyncio.sleep(0.02)
+        await no_session(mock)
 
 
 async def main(folder: Path, answered_by: str) -> None:

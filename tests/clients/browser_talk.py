@@ -19,6 +19,8 @@ import numpy as np
 from aiohttp import web
 
 from realtime.mock.server import MockServer
+from tests.loopback import listening
+from tests.mock.presence import no_session
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RECIPE = ROOT / "docs" / "mock.md"
@@ -143,13 +145,8 @@ async def served(text: str, told: asyncio.Future[str]) -> AsyncIterator[str]:
 
     app = web.Application(client_max_size=1 << 24)
     app.add_routes([web.get("/", show), web.post("/told", hear), web.get("/sdk.js", sdk)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as address:
+        yield f"{address}/"
 
 
 @asynccontextmanager
@@ -172,8 +169,7 @@ async def main(folder: Path, name: str) -> None:
     async with asyncio.timeout(PATIENCE_S), MockServer(seed=7, log=folder / "frames.jsonl") as server:
         async with served(page(name, server.base_url), told) as url, browser(url, folder):
             seen = json.loads(await told)
-        while server.mock.sessions():  # noqa: ASYNC110  # nobody tells of a session's end
-            await asyncio.sleep(0.02)
+        await no_session(server)
     print(json.dumps(seen))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,26 @@ async def fetch(http: aiohttp.ClientSession, url: str, thread: str, after: int =
         if not page["more"]:
             assert page["seq"] == after + len(records)
             return records
+
+
+async def completed(http: aiohttp.ClientSession, thread: str, right: Callable[[JsonObject], bool]) -> JsonObject:
+    """The first item of a thread to be complete and right, as soon as its record is there; ``http`` is the gateway's.
+
+    It is listened for from the beginning of the thread on.
+    """
+    unlimited = aiohttp.ClientTimeout(total=None)
+    async with http.get(f"/v1/threads/{thread}/events", params={"after": "0"}, timeout=unlimited) as stream:
+        assert stream.status == 200, await stream.text()
+        method = ""
+        async for line in stream.content:
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if name == "event":
+                method = value
+            elif name == "data" and method == "item/completed":
+                item: JsonObject = json.loads(value)["item"]
+                if right(item):
+                    return item
+    raise AssertionError("the events ended before")
 
 
 def read(database: Path, thread: str) -> list[JsonObject]:

@@ -14,7 +14,9 @@ import pytest
 from realtime.mock.scenarios import find_scenario
 from realtime.mock.server import MockServer
 from tests.gateway.in_process import opened
+from tests.gateway.records import completed
 from tests.mock.page import SDP, calling, offering
+from tests.mock.presence import connections
 
 pytestmark = pytest.mark.long
 WORKS = (None, "sideband-404", "call-unavailable", "slow-answer")
@@ -35,6 +37,13 @@ class Front:
         address, headers = f"/v1/threads/{self.thread}/realtime", {"Content-Type": SDP}
         async with self.http.post(address, data=offer.encode(), headers=headers) as answer:
             return answer.status, await answer.text(), answer.headers
+
+    async def answered(self, text: str) -> None:
+        """Wait until the thread holds an answer with these words."""
+        async with asyncio.timeout(PATIENCE_S):
+            await completed(
+                self.http, self.thread, lambda item: (item["type"], item["text"]) == ("assistantMessage", text)
+            )
 
     async def lines(self) -> str:
         """What was said."""
@@ -57,26 +66,14 @@ async def fronted(scenario: str | None, folder: Path) -> AsyncIterator[tuple[Moc
                 yield server, Front(http, thread)
 
 
-async def connections(server: MockServer, count: int) -> None:
-    """Wait until the call has so many: the page's, and the gateway's sideband, which hears nothing from before."""
-    async with asyncio.timeout(PATIENCE_S):
-        while sum(len(each["connections"]) for each in server.mock.sessions()) != count:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
-async def said(front: Front, text: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while text not in await front.lines():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
 @pytest.mark.parametrize("scenario", WORKS)
 async def test_what_is_said_reaches_the_thread(scenario: str | None, tmp_path: Path) -> None:
     async with fronted(scenario, tmp_path) as (server, front), calling(server, by=front.post) as page:
-        await connections(server, 2)
+        await connections(server, 2)  # the gateway's sideband hears nothing from before
         page.ask("how are you")
         await page.until("output_audio_buffer.stopped")
-        await said(front, "assistant: how are you")
+        await front.answered("how are you")
+        assert "assistant: how are you" in await front.lines()
 
 
 @pytest.mark.parametrize("scenario", REFUSED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from realtime.mock.server import MockServer
 from realtime.protocol.json import JsonObject
 from tests.mock.page import SDP, Page, calling, offering, post
+from tests.mock.presence import no_session
 from tests.mock.wire import address
 from tests.transports.line import RATE, Samples
 
@@ -43,12 +43,6 @@ async def joined(server: MockServer, page: Page) -> AsyncIterator[ClientConnecti
 def _part(header: str) -> bytes:
     """A form with an offer under one more header."""
     return f'--b\r\nContent-Disposition: form-data; name="sdp"\r\n{header}\r\n\r\nv=0\r\n--b--\r\n'.encode()
-
-
-async def no_session(server: MockServer) -> None:
-    async with asyncio.timeout(15.0):
-        while server.mock.sessions():  # noqa: ASYNC110  # nobody tells of a session's end
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
