@@ -165,10 +165,16 @@ class Calls:
             call.session.retire()  # it may never have run
             self.telemetry.session_closed(call.session.reason or "error")
             call.finish()
-            self._all.pop(call, None)
-            if self._live.get(call.thread_id) is call:
-                del self._live[call.thread_id]
+            self._leave(call)
             await self._free(call)
+
+    def _leave(self, call: LiveCall) -> None:
+        """It is over; a call that was to take its place has it now."""
+        self._all.pop(call, None)
+        if self._live.get(call.thread_id) is call:
+            del self._live[call.thread_id]
+            if heirs := self._of(call.thread_id):
+                self._live[call.thread_id] = heirs[0]
 
     async def _free(self, call: LiveCall) -> None:
         """End the peer, and the call at the upstream; whatever goes wrong there is no matter of other calls."""

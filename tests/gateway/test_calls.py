@@ -113,6 +113,35 @@ async def test_of_two_starts_the_later_one_stays_whichever_connects_first(
         assert len(client.named("thread/realtime/closed")) == 1
 
 
+async def test_a_call_that_ends_leaves_the_thread_to_the_one_that_is_on_its_way(
+    tmp_path: Path, mock: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, connect = asyncio.Event(), WebSocketOpener.__call__
+
+    async def slow_for_one(self: WebSocketOpener, config: SessionConfig) -> UpstreamConnection:
+        if config.session_id == "second":
+            await late.wait()
+        return await connect(self, config)
+
+    monkeypatch.setattr(WebSocketOpener, "__call__", slow_for_one)
+    async with talking(tmp_path, mock, upstream={"reconnect": False}, server={"port": 0, "max_sessions": 1}) as client:
+        thread = await started(client, realtimeSessionId="first")
+        second = {"threadId": thread, "outputModality": "text", "realtimeSessionId": "second"}
+        await client.call("thread/realtime/start", **second)
+        mock.mock.faults.add({"fault": "drop", "on": "client", "match": {"type": "conversation.item.create"}})
+        await client.call("thread/realtime/appendText", threadId=thread, text="the last words")
+        await client.until("thread/realtime/closed")
+        shown: Json = {}
+        async with asyncio.timeout(10):
+            while shown.get("sessionId") != "second":  # each look takes a round trip
+                shown = (await client.call("thread/read", threadId=thread))["thread"].get("realtime", {})
+        assert await _start(client, await client.start_thread()) == "overloaded"
+        assert (await client.call("thread/realtime/appendText", threadId=thread, text="who is there"))["seq"]
+        late.set()
+        await client.until(lambda _: len(client.named("thread/realtime/started")) == 2)
+        await client.until(lambda note: note.method.endswith("done") and note.params.get("text") == "who is there")
+
+
 async def test_a_second_start_that_fails_leaves_the_first_alone(tmp_path: Path, mock: MockServer) -> None:
     async with talking(tmp_path, mock, upstream={"retries": 0}) as client:
         thread = await started(client)
