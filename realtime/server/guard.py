@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +12,7 @@ from realtime.errors import GatewayError, InvalidRequest, ParseError, Unauthoriz
 from realtime.protocol import json
 from realtime.server.access import BEARER_SUBPROTOCOL, SUBPROTOCOL, Access, offered_protocols
 from realtime.server.identity import NAME
-from realtime.server.refusals import InternalError, details, refusal, told
+from realtime.server.refusals import InternalError, details, refusal, retry_after, told
 from realtime.server.rpc import close_at_once
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
@@ -119,8 +118,8 @@ def error_response(error: GatewayError) -> web.Response:
     facts = details(said)
     headers = {}
     status = refusal(said).status
-    if status in (429, 503):
-        headers[hdrs.RETRY_AFTER] = str(math.ceil(facts.get("retryAfterMs", 1000) / 1000))
+    if status == 503:
+        headers[hdrs.RETRY_AFTER] = retry_after(said)
     if status == 401:
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     body = json.encode({"error": {"message": said.message, **facts}})

@@ -15,7 +15,7 @@ from realtime.protocol.ids import ThreadId, parse_thread_id
 from realtime.protocol.json import JsonObject
 from realtime.server.access import Access, offered_protocols
 from realtime.server.client_secrets import PREFIX, VOID, ClientSecret, ClientSecrets
-from realtime.server.refusals import details, refusal, told
+from realtime.server.refusals import refusal, retry_after, told
 from realtime.settings import ServerSettings
 from realtime.telemetry import Telemetry
 
@@ -135,7 +135,7 @@ def _refused(error: GatewayError) -> web.Response:
     body = Complaint(code, error.message, param, kind=kind).body
     answer = json_answer({"error": body}, status=400 if status == 422 else status)
     if status == 503:
-        answer.headers["Retry-After"] = str(max(1, details(error).get("retryAfterMs", 1000) // 1000))
+        answer.headers["Retry-After"] = retry_after(error)
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from realtime.errors import GatewayError, InvalidRequest
@@ -75,6 +76,11 @@ def details(error: GatewayError) -> JsonObject:
     if error.retryable:
         data["retryAfterMs"] = error.retry_after_ms if error.retry_after_ms is not None else RETRY_AFTER_MS
     return data
+
+
+def retry_after(error: GatewayError) -> str:
+    """The header of a told error that invites to come back: whole seconds, never too few (RFC 9110, 10.2.3)."""
+    return str(math.ceil(details(error).get("retryAfterMs", RETRY_AFTER_MS) / 1000))
 
 
 def rpc_error(request_id: RequestId | None, error: GatewayError) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from realtime.errors import StoreError
 from realtime.mock.server import MockServer
+from realtime.protocol.appserver import ThreadStartParams
 from realtime.protocol.json import JsonObject
 from tests.gateway.browser_peer import Page, calling
 from tests.realtime_door.house import House, Talk, words
@@ -158,3 +160,14 @@ async def test_the_upstream_answers_and_the_sideband_of_the_server_is_ours(tmp_p
                 await page.sounds()
                 await client.realtime.calls.hangup(call_id)
             await page.see(lambda: page.is_left)
+
+
+async def test_a_refusal_that_may_be_repeated_says_when(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(params: ThreadStartParams) -> None:
+        raise StoreError("slow", retry_after_ms=2500)
+
+    monkeypatch.setattr(house.gateway.library, "start", refuse)
+    url, headers = f"{house.url}/realtime/calls", {"Content-Type": "application/sdp"}
+    async with aiohttp.ClientSession() as http, http.post(url, data=b"v=0", headers=headers) as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "3")
+        assert (await answer.json())["error"]["code"] == "store_unavailable"
