@@ -18,6 +18,7 @@ from tests.agents.fakes import new_ear, task, updates
 from tests.agents.service import COMPLETED, CREATED, Write, message, saying, serving, talk_until_gone
 
 KEY = "key-of-the-agent"
+PATIENCE_S = 10.0
 
 
 @asynccontextmanager
@@ -222,7 +223,7 @@ async def test_cancelling_ends_the_request() -> None:
             work = group.create_task(updates(agent, task("x")))
             await reached.wait()
             work.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await gone.wait()
 
 
@@ -236,7 +237,7 @@ async def test_closing_the_generator_ends_the_request() -> None:
     async with serving(script) as service, agent_at(service.url) as agent:
         async with aclosing(agent.run(task("x"))) as said:
             assert await anext(said) == Output("first")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await gone.wait()
 
 
