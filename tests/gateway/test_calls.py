@@ -24,6 +24,7 @@ from realtime.session.upstream import UpstreamConnection, WebSocketOpener
 from tests.gateway.in_process import opened
 from tests.gateway.records import fetch, read
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
+from tests.loopback import hanging
 
 SILENCE = base64.b64encode(bytes(960)).decode()
 Json = dict[str, Any]
@@ -163,14 +164,11 @@ async def test_a_first_connection_is_tried_again(tmp_path: Path, mock: MockServe
 
 
 async def test_a_connect_that_hangs_keeps_nobody_else_waiting(tmp_path: Path, mock: MockServer) -> None:
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    hole = await asyncio.start_server(hang, "127.0.0.1", 0)
-    port = hole.sockets[0].getsockname()[1]
-    slow = {"base_url": f"http://127.0.0.1:{port}/v1", "connect_timeout_s": 0.5, "retries": 0}
-    async with hole, opened(tmp_path, upstream=slow) as url, connected(url) as client:
+    async with (
+        hanging() as hole,
+        opened(tmp_path, upstream={"base_url": f"{hole}/v1", "connect_timeout_s": 0.5, "retries": 0}) as url,
+        connected(url) as client,
+    ):
         thread = await client.start_thread()
         await client.call("thread/realtime/start", threadId=thread, outputModality="text")
         turn = await client.call("turn/start", threadId=thread, input=[{"type": "text", "text": "what is 2 plus 3"}])

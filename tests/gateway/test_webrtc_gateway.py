@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +19,7 @@ from tests.gateway.browser_peer import LOUD, Page, calling
 from tests.gateway.in_process import opened
 from tests.gateway.process import Serve, serving
 from tests.gateway.rpc_client import RefusedError, RpcClient, connected
+from tests.loopback import hanging
 from tests.replay.upstream import Connection, Upstream, listening
 from tests.transports.footprint import Footprint, resident_kib
 
@@ -137,13 +137,15 @@ async def test_a_page_that_hangs_up_ends_the_call_and_one_that_is_stopped_is_tol
 
 
 async def test_the_answer_does_not_wait_for_the_upstream(tmp_path: Path) -> None:
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    hole = await asyncio.start_server(hang, "127.0.0.1", 0)
-    slow = {"base_url": f"http://127.0.0.1:{hole.sockets[0].getsockname()[1]}/v1", "connect_timeout_s": 60}
-    async with hole, opened(tmp_path, upstream=slow, session={"webrtc": "gateway"}) as url, connected(url) as client:
+    async with (
+        hanging() as hole,
+        opened(
+            tmp_path,
+            upstream={"base_url": f"{hole}/v1", "connect_timeout_s": 60},
+            session={"webrtc": "gateway"},
+        ) as url,
+        connected(url) as client,
+    ):
         thread = await client.start_thread()
 
         async def answer(offer: str) -> str:

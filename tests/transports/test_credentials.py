@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests import loopback
 from transports import http, websocket
 from transports.errors import ConnectFailed
 
@@ -38,13 +39,8 @@ async def listening(host: Host, context: ssl.SSLContext | None = None) -> AsyncI
     """Its port."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", host.answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+    async with loopback.listening(application, context) as address:
+        yield int(address.rpartition(":")[2])
 
 
 def certified(folder: Path) -> ssl.SSLContext:
