@@ -135,7 +135,11 @@ class MediaPeer(Protocol):
         ...
 
     def send(self, text: str) -> bool:
-        """Send by the data channel; never waits. False: it is not open, or too much waits in it."""
+        """Send by the data channel; never waits. False: it is not open, or too much waits in it, or would."""
+        ...
+
+    def carries(self, text: str) -> bool:
+        """False for a text that is longer than the other side's data channel takes, however empty it is."""
         ...
 
     def stats(self) -> PeerStats:

@@ -67,8 +67,12 @@ class AiortcPeer:
         return None if self._call is None else self._call.voice.playout.position()
 
     def send(self, text: str) -> bool:
-        """Send by the data channel; False: it is not open, or too much waits in it."""
+        """Send by the data channel; False: it is not open, or too much waits in it, or would."""
         return self._call is not None and self._call.send(text)
+
+    def carries(self, text: str) -> bool:
+        """False for a text that is longer than the other side's data channel takes."""
+        return self._call is not None and len(text.encode()) <= self._call.longest
 
     def stats(self) -> PeerStats:
         """Figures of this moment."""
@@ -104,6 +108,11 @@ class _Call:
     @property
     def over(self) -> bool:
         return self._ended.is_set()
+
+    @property
+    def longest(self) -> int:
+        """Bytes of a message; 0 in the offer is no limit (RFC 8841, section 6.1)."""
+        return min(self._offer.max_message or _MAX_UNSENT, _MAX_UNSENT)
 
     async def answer(self) -> str:
         await self._path.prepare()
@@ -205,7 +214,7 @@ class _Call:
         if channel is None:
             return False
         size = len(text.encode())
-        if channel.bufferedAmount + size > _MAX_UNSENT or 0 < self._offer.max_message < size:
+        if channel.bufferedAmount + size > _MAX_UNSENT or size > self.longest:
             return False
         channel.send(text)
         return True

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from realtime.mock.live import LiveSession
-from realtime.mock.refusal import error_event
-from realtime.protocol import json
+from realtime.protocol.short_forms import fitting
 from transports.errors import LinkClosed
 from transports.peer import CloseReason, MediaPeer
 
 _MOST_UNREAD = 1024
 _CHANNEL = "m=application"
-_TOO_LARGE = "The event that stood here is larger than your data channel takes: "
 
 
 class CallChannel:
@@ -62,7 +60,7 @@ class CallChannel:
         await self._peer.close()
 
     def _pass_on(self, text: str) -> None:
-        if not (self._peer.send(text) or self._peer.send(_smaller(text))) and self._open:
+        if not self._peer.send(fitting(text, self._peer.carries)) and self._open:
             raise LinkClosed("the client does not read its data channel")
 
     # -- a peer's listener ---------------------------------------------------------------------
@@ -106,13 +104,3 @@ class CallChannel:
     def _end(self) -> None:
         self._over = True
         self._inbox.put_nowait(None)
-
-
-def _smaller(text: str) -> str:
-    """What is sent of an event that is larger than the data channel takes: an item without its sound, or an error."""
-    event = json.decode_object(text)
-    if event.get("type") != "conversation.item.retrieved":
-        told = error_event("server_error", _TOO_LARGE + str(event.get("type")))
-        return json.encode({"event_id": event.get("event_id", "event_too_large"), **told})
-    content = [{name: part[name] for name in part if name != "audio"} for part in event["item"].get("content", ())]
-    return json.encode({**event, "item": {**event["item"], "content": content}})

@@ -18,6 +18,7 @@ from realtime.protocol import json
 from realtime.protocol.appserver import Shed
 from realtime.protocol.complaint import Complaint, audio_of, parsed
 from realtime.protocol.json import JsonObject
+from realtime.protocol.short_forms import fitting
 from realtime.session.owner import Session
 
 WAITING = 256
@@ -32,10 +33,13 @@ _LOOKED_AT = ('"response.output_item.added"', '"response.done"')
 
 
 class DataChannel:
-    """``send`` is the peer's; ``overflow`` is called when it cannot take what must not be lost."""
+    """``send`` and ``carries`` are the peer's; ``overflow`` is called when it cannot take what must not be lost."""
 
-    def __init__(self, send: Callable[[str], bool], overflow: Callable[[], None]) -> None:
+    def __init__(
+        self, send: Callable[[str], bool], carries: Callable[[str], bool], overflow: Callable[[], None]
+    ) -> None:
         self._send = send
+        self._carries = carries
         self._overflow = overflow
         self._state: Literal["awaited", "open", "absent"] = "awaited"
         """Absent: the page has opened none, or has closed it; a call may well be sound alone."""
@@ -150,7 +154,7 @@ class DataChannel:
             if len(self._held) > HELD:
                 self._held.clear()
                 self._state = "absent"
-        elif self._is_open() and not self._send(text) and self._is_open():
+        elif self._is_open() and not self._send(fitting(text, self._carries)) and self._is_open():
             self._overflow()
 
     def _is_open(self) -> bool:

@@ -66,7 +66,7 @@ class PeerAudio:
     def __init__(self, peer: MediaPeer) -> None:
         self._peer = peer
         self._overflowed = asyncio.Event()
-        self.channel = DataChannel(peer.send, self._overflowed.set)
+        self.channel = DataChannel(peer.send, peer.carries, self._overflowed.set)
         self._ear = _Ear(self.channel)
         self._intake = Intake()
 

@@ -107,6 +107,18 @@ async def test_a_call_of_a_page_and_the_sideband_of_its_server(house: House) -> 
     assert ("assistantMessage", "hello to the page") in await house.lines(side.thread_id)
 
 
+async def test_an_item_that_is_too_large_for_the_data_channel_comes_without_its_sound(house: House) -> None:
+    words = "an answer of some forty letters, spoken out, " * 4 + "and out"
+    async with called(Caller(house).raw) as page:
+        content = [{"type": "input_text", "text": words}]
+        send(page, "conversation.item.create", item={"type": "message", "role": "user", "content": content})
+        send(page, "response.create")
+        (answer,) = (await told(page, "response.done"))["response"]["output"]
+        send(page, "conversation.item.retrieve", item_id=answer["id"])
+        item = (await told(page, "conversation.item.retrieved"))["item"]
+        assert item["content"] == [{"type": "output_audio", "transcript": words}]
+
+
 async def test_a_sideband_whose_handshake_is_broken_leaves_nothing_in_the_call(house: House) -> None:
     caller = Caller(house)
     async with called(caller.raw):

@@ -16,7 +16,8 @@ class Carrier:
         self.sent: list[str] = []
         self.takes = True
         self.overflows = 0
-        self.channel = DataChannel(self._send, self._overflow)
+        self.longest = 1000
+        self.channel = DataChannel(self._send, lambda text: len(text) <= self.longest, self._overflow)
 
     def _send(self, text: str) -> bool:
         if self.takes:
@@ -38,6 +39,20 @@ def test_a_page_that_opens_no_channel_keeps_its_call() -> None:
     carrier = Carrier()
     for number in range(3 * HELD):
         carrier.relay(type="session.updated", number=number)
+    assert carrier.overflows == 0
+
+
+def test_an_event_that_the_channel_cannot_carry_is_cut_short_and_ends_nothing() -> None:
+    carrier = Carrier()
+    carrier.channel.opened()
+    said = {"type": "input_audio", "audio": "x" * 2000, "transcript": "hello"}
+    item = {"id": "i1", "type": "message", "role": "user", "content": [said]}
+    carrier.relay(type="conversation.item.retrieved", event_id="e1", item=item)
+    carrier.relay(type="response.done", event_id="e2", response={"id": "r1", "output": ["y" * 2000]})
+    retrieved, error = map(json.loads, carrier.sent)
+    assert retrieved["item"]["content"] == [{"type": "input_audio", "transcript": "hello"}]
+    assert (error["type"], error["event_id"]) == ("error", "e2")
+    assert error["error"]["message"].endswith(": response.done")
     assert carrier.overflows == 0
 
 

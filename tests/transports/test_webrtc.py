@@ -88,7 +88,9 @@ async def test_a_full_buffer_takes_nothing() -> None:
 
 async def test_the_data_channel_is_bounded() -> None:
     async with call() as made:
+        assert not made.peer.carries("x" * 2_000_000)
         assert not made.peer.send("x" * 2_000_000)
+        assert made.peer.carries("x" * 60_000)
         sent = 0
         while made.peer.send("x" * 60_000):
             sent += 1
