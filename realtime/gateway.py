@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from realtime.agents.agent import BackgroundAgent
@@ -13,6 +14,7 @@ from realtime.agents.load import load
 from realtime.agents.slow import SlowAgent
 from realtime.calls import Calls
 from realtime.core import actions as act
+from realtime.core.call import State
 from realtime.core.config import SessionConfig
 from realtime.desk import Breaks, Desk
 from realtime.errors import Draining, Overloaded, StoreError, TurnNotFound, UpstreamBusy
@@ -179,11 +181,15 @@ class Gateway:
         return {**shown, "realtime": call.status()} if call is not None else shown
 
     async def prepare_resume(self, params: app.ThreadResumeParams, sink: Sink) -> Resumption:
-        """As ``OpenThreads.prepare_resume``; takes the audio over where that was asked."""
+        """As ``OpenThreads.prepare_resume``, with the live call; takes the audio over where that was asked."""
         resumption = await self.threads.prepare_resume(params, sink)
         if params.audio:
             self.calls.take_audio(params.thread_id, sink)
-        return resumption
+        call = self.calls.find(params.thread_id)
+        state = call.status() if call is not None else None
+        if state is None or state["state"] == State.CLOSED.value:  # an ended one is freed a moment later
+            return resumption
+        return replace(resumption, realtime=state)
 
     async def delete_thread(self, thread_id: ThreadId) -> None:
         """End what runs on a thread and remove it with all its records."""

@@ -13,6 +13,7 @@ from realtime.errors import GatewayError, StoreError
 from realtime.lanes import Sink, ThreadLane
 from realtime.protocol import appserver as app
 from realtime.protocol.ids import ThreadId
+from realtime.protocol.json import JsonObject
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.threads.store import ThreadStore
@@ -32,6 +33,8 @@ class Resumption:
     reason: str | None
     after: int
     """Records above this number are replayed."""
+    realtime: JsonObject | None = None
+    """The state of the thread's live call, where there is one."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
-from realtime.errors import GatewayError, InvalidRequest, ParseError, Unauthorized
+from realtime.errors import Forbidden, GatewayError, InvalidRequest, ParseError, Unauthorized
 from realtime.protocol import json
 from realtime.server.access import BEARER_SUBPROTOCOL, SUBPROTOCOL, Access, offered_protocols
 from realtime.server.identity import NAME
@@ -64,7 +64,7 @@ class Guard:
                     return _preflight(request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, ""))
             self._check_credentials(request)
             return await handler(request)
-        except Unauthorized as error:
+        except (Unauthorized, Forbidden) as error:
             self._telemetry.call_refused(error.code)
             if is_upgrade(request) and SUBPROTOCOL in offered_protocols(request):
                 # a browser's script is not told the status of a refused upgrade, but it sees a close code

@@ -74,8 +74,11 @@ async def _thread_archive(gateway: Gateway, sink: Sink, params: app.ThreadParams
 async def _thread_resume(gateway: Gateway, sink: Sink, params: app.ThreadResumeParams) -> Answer:
     resumption = await gateway.prepare_resume(params, sink)
     thread = resumption.thread
+    shown = thread.to_json()
+    if resumption.realtime is not None:
+        shown["realtime"] = resumption.realtime
     result: JsonObject = {
-        "thread": thread.to_json(),
+        "thread": shown,
         "seq": thread.seq,
         "epoch": thread.epoch,
         "resumed": resumption.resumed,

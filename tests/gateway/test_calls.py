@@ -294,6 +294,17 @@ async def test_audio_goes_to_whoever_takes_it_over(tmp_path: Path, mock: MockSer
             assert first.named("thread/realtime/transcript/done") != []
 
 
+async def test_whoever_comes_back_is_told_whether_a_call_runs(tmp_path: Path, mock: MockServer) -> None:
+    async with opened(tmp_path, upstream={"base_url": mock.base_url}) as url, connected(url) as client:
+        thread = await started(client)
+        read = await client.call("thread/read", threadId=thread)
+        resumed = await client.call("thread/resume", threadId=thread)
+        assert resumed["thread"]["realtime"]["sessionId"] == read["thread"]["realtime"]["sessionId"]
+        await client.call("thread/realtime/stop", threadId=thread)
+        await client.until("thread/realtime/closed")
+        assert "realtime" not in (await client.call("thread/resume", threadId=thread))["thread"]
+
+
 async def test_leaving_tells_the_caller_and_keeps_what_was_said(tmp_path: Path, mock: MockServer) -> None:
     settings = load(flags={"data": tmp_path, "server": {"port": 0}, "upstream": {"base_url": mock.base_url}})
     gateway = Gateway(settings)

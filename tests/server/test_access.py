@@ -204,6 +204,14 @@ async def test_a_browser_with_a_wrong_token_sees_why(locked: Doors, token: str) 
     assert locked.journal.calls == []
 
 
+@pytest.mark.parametrize("header", ["Origin", "Host"])
+async def test_a_page_of_a_foreign_address_sees_why_it_is_refused(doors: Doors, header: str) -> None:
+    foreign = {"Origin": "https://evil.example"} if header == "Origin" else {"Host": "evil.example"}
+    async with doors.caller(initialize=False, protocols=("voxgate",), headers=foreign) as caller:
+        assert await caller.closed() == 4403
+    assert doors.journal.calls == []
+
+
 async def test_a_token_is_never_selected_as_a_subprotocol(locked: Doors, caplog: pytest.LogCaptureFixture) -> None:
     status, fields, _ = await request(
         locked.port,

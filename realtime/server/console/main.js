@@ -10,6 +10,7 @@ import { WorkView } from "./work.js";
 
 const $ = (id) => document.getElementById(id);
 const WEBRTC_PATIENCE_MS = 6000;
+const LISTED = 30;
 
 const wire = new WireView($("wire"));
 const thread = new ThreadView($("lines"), $("empty"));
@@ -73,22 +74,27 @@ async function http(path, { method = "GET", body } = {}) {
 
 // -- the connection --------------------------------------------------------------------------------
 
-async function onConnection(state) {
+async function onConnection(state, why) {
   const shown = { connecting: ["busy", "connecting"], open: ["on", "connected"], lost: ["bad", "lost, coming back"], refused: ["bad", "refused"] }[state];
   light("control", ...shown);
-  if (state === "refused") {
-    notice({ code: "unauthorized" });
-    $("settings").open || $("settings").showModal();
-    $("token").focus();
-  }
+  if (state === "refused") return refused(why === "unauthorized" && rpc.token ? "wrong_token" : why);
   if (state !== "open") return;
   $("notice").hidden = true;
+  $("token-said").textContent = "";
   try {
     await (thread.threadId ? comeBack() : begin());
   } catch (error) {
     notice(error);
   }
   $("talk-button").disabled = false;
+}
+
+function refused(code) {
+  notice({ code });
+  if (code === "forbidden") return;
+  $("token-said").textContent = inWords({ code }); // the dialog covers the notice
+  $("settings").open || $("settings").showModal();
+  $("token").focus();
 }
 
 async function begin() {
@@ -124,8 +130,10 @@ async function openThread(threadId) {
 }
 
 async function comeBack() {
-  const { resumed, epoch } = await rpc.call("thread/resume", { threadId: thread.threadId, afterSeq: thread.seq, epoch: thread.epoch, audio: call !== null });
+  const known = call;
+  const { resumed, epoch, thread: found } = await rpc.call("thread/resume", { threadId: thread.threadId, afterSeq: thread.seq, epoch: thread.epoch, audio: call !== null });
   if (!resumed) show(thread.threadId, epoch);
+  if (call && call === known && !starting && !found.realtime) ended(CLOSED.away);
 }
 
 // -- what the gateway tells ------------------------------------------------------------------------
@@ -176,7 +184,7 @@ const HEARD = {
     if (!starting) notice(params);
   },
   "thread/realtime/closed": ({ reason }) => {
-    if (call && !starting) ended(CLOSED[reason] ?? CLOSED.error);
+    if (call && !starting) ended(CLOSED[reason === "requested" && !call.stopping ? "elsewhere" : reason] ?? CLOSED.error);
   },
   "thread/deleted": () => notice({ code: "thread_not_found" }),
   error: (params) => notice(params),
@@ -202,6 +210,7 @@ function start(typed = false) {
 
 async function begun(wanted) {
   say("Connecting…");
+  $("notice").hidden = true;
   light("media", "busy", "connecting");
   $("talk-button").disabled = true;
   try {
@@ -283,6 +292,7 @@ function ended(words) {
 }
 
 async function stop() {
+  if (call) call.stopping = true;
   await act("thread/realtime/stop", {});
   if (call) ended(CLOSED.requested);
 }
@@ -305,6 +315,7 @@ async function sayTyped(text) {
     if (!call) await start(true);
     await rpc.call("thread/realtime/appendText", { threadId: thread.threadId, text, respond: true });
   } catch (error) {
+    $("say").value ||= text; // nobody has it: it can be said again
     notice(error);
   }
 }
@@ -323,8 +334,14 @@ function hold(held) {
 // -- threads, exports, settings, harm --------------------------------------------------------------
 
 async function listThreads() {
-  const { data } = await rpc.call("thread/list", { limit: 30 });
-  $("threads").replaceChildren(...data.filter((known) => known.seq > 0).map((known) => {
+  const spoken = [];
+  let cursor;
+  do {
+    const { data, nextCursor } = await rpc.call("thread/list", { limit: 200, cursor });
+    spoken.push(...data.filter((known) => known.seq > 0)); // whoever opens the page has made one, and may have said nothing
+    cursor = nextCursor;
+  } while (cursor && spoken.length < LISTED);
+  $("threads").replaceChildren(...spoken.slice(0, LISTED).map((known) => {
     const button = el("button", "", `${known.name ?? new Date(known.createdAt).toLocaleString()} · ${known.id.slice(-6)}`);
     button.type = "button";
     button.onclick = () => { $("threads-menu").open = false; openThread(known.id).catch(notice); };
@@ -393,7 +410,10 @@ $("say-form").onsubmit = (event) => {
   $("say").value = "";
   sayTyped(text);
 };
-$("hush").onclick = () => { voice.flush(); act("thread/realtime/interrupt", {}); };
+$("hush").onclick = () => {
+  voice.flush();
+  rpc.call("thread/realtime/interrupt", { threadId: thread.threadId }).catch((error) => error.code === "session_not_found" || notice(error)); // without a call nothing sounds
+};
 for (const button of document.querySelectorAll(".try")) button.onclick = () => sayTyped(button.textContent);
 $("hold-button").onpointerdown = () => hold(true);
 $("hold-button").onpointerup = $("hold-button").onpointerleave = () => hold(false);

@@ -8,17 +8,18 @@ export class RpcError extends Error {
   }
 }
 
+const REFUSED = { 4401: "unauthorized", 4403: "forbidden" };
 const RETRY_MS = [300, 800, 1500, 3000, 5000];
 
 export class Rpc {
-  // onNotification(method, params), onState("connecting" | "open" | "lost" | "refused"), onFrame(direction, text, message)
+  // onNotification(method, params), onFrame(direction, text, message),
+  // onState("connecting" | "open" | "lost" | "refused", why): refused is tried again when the token has changed
   constructor({ onNotification, onState, onFrame }) {
     Object.assign(this, { onNotification, onState, onFrame });
     this.token = "";
     this.waiting = new Map();
     this.nextId = 1;
     this.tries = 0;
-    this.opened = null;
   }
 
   connect() {
@@ -27,7 +28,12 @@ export class Rpc {
     const address = new URL("v1/rpc", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     const protocols = ["voxgate", ...(this.token ? [`voxgate.token.${this.token}`] : [])]; // named, it is told by a close code why it is refused
-    const socket = (this.socket = new WebSocket(address, protocols));
+    let socket;
+    try {
+      socket = this.socket = new WebSocket(address, protocols);
+    } catch {
+      return this.onState("refused", "unfit_token"); // the token has letters that a subprotocol cannot have
+    }
     socket.onopen = async () => {
       try {
         await this.call("initialize", { clientInfo: { name: "voxgate-page", version: "1" } });
@@ -41,10 +47,9 @@ export class Rpc {
     socket.onmessage = (event) => this.receive(event.data);
     socket.onclose = (event) => {
       if (socket !== this.socket) return;
-      for (const { reject } of this.waiting.values()) reject(new RpcError({ message: "the connection was lost", data: { code: "connection_lost", retryable: true } }));
-      this.waiting.clear();
-      const refused = event.code === 4401 || event.code === 4403;
-      this.onState(refused ? "refused" : "lost");
+      this.forget();
+      if (event.code in REFUSED) return this.onState("refused", REFUSED[event.code]);
+      this.onState("lost");
       const pause = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
       this.timer = setTimeout(() => this.connect(), pause);
     };
@@ -54,8 +59,15 @@ export class Rpc {
     const old = this.socket;
     this.socket = null;
     old?.close();
+    this.forget();
     this.tries = 0;
     this.connect();
+  }
+
+  // What waits for the old connection is answered by none.
+  forget() {
+    for (const { reject } of this.waiting.values()) reject(new RpcError({ message: "the connection was lost", data: { code: "connection_lost", retryable: true } }));
+    this.waiting.clear();
   }
 
   get isOpen() {

@@ -25,6 +25,7 @@ export class Voice {
     this.gate.connect(this.ear);
     this.ear.connect(this.context.destination);
     if (wantsMicrophone) {
+      if (!navigator.mediaDevices) throw Object.assign(new Error("no microphone here"), { code: "insecure_page" });
       const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
       this.microphone = await navigator.mediaDevices.getUserMedia({ audio });
       this.source = this.context.createMediaStreamSource(this.microphone);

@@ -23,6 +23,7 @@ export class WireView {
       if (!this.paused) this.redraw();
     };
     root.querySelector("#wire-clear").onclick = () => { this.kept = []; this.redraw(); };
+    root.querySelector("#wire-copy").hidden = !navigator.clipboard; // a page by plain http from another machine has none
     root.querySelector("#wire-copy").onclick = () => navigator.clipboard.writeText(this.text());
     root.querySelector("#wire-save").onclick = () => save("voxgate-wire.jsonl", this.text(), "application/jsonl");
     this.filter.oninput = this.audio.onchange = () => this.redraw();
