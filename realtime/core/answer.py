@@ -64,6 +64,8 @@ class Answer:
             self.finished_items = 0
             self._paused_at = None
             self._call.open_calls.clear()
+        elif self._call.responses.next(now=self._call.now):
+            self._call.ask_response()
 
     def is_out_of_band(self, response_id: ResponseId | None) -> bool:
         """True for a response that said so at its beginning: it is asked for by others, and none of it is said here."""
@@ -89,7 +91,7 @@ class Answer:
             call.playback.done()
         retryable = status == "failed" and self._report_failure(response)
         ours = call.is_ours(response.metadata)
-        if ours is not False:
+        if ours is not False and (self.finished_items or status != "cancelled"):
             silent = retryable or (status == "completed" and response.output == [])
             self._account(silent=silent and not self.finished_items)
         if ours is not False:

@@ -182,6 +182,8 @@ class Conversation:
         """A response has been silent for too long: nobody waits for it any longer, and nobody is left in the dark."""
         call, stuck = self._call, self._call.responses.active
         spoken = call.responses.running and self._answer.finished_items > 0
+        if self._face is not None and not call.responses.running:
+            self._face.given_up()
         if not spoken and call.owed.again(call.asks):
             call.want_response()
         again = call.responses.expired(now=call.now)

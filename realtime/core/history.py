@@ -75,10 +75,10 @@ class History:
         answered: set[CallId] = set()
         count = chars = 0
         for key in reversed(self._order):
-            body = self._bodies[key]
+            whole = self._bodies[key]
+            body = _cut(whole, self._max_chars // 2) if whole is not None else None
             if body is None:
                 continue
-            body = _cut(body, self._max_chars // 2)
             count, chars = count + 1, chars + _weight(body)
             fits = count <= self._max_items and chars <= self._max_chars
             if body["type"] == "function_call_output":
@@ -95,8 +95,8 @@ def _weight(body: JsonObject) -> int:
     return words + len(str(body.get("arguments", ""))) + len(str(body.get("output", "")))
 
 
-def _cut(body: JsonObject, room: int) -> JsonObject:
-    """The item, or the beginning of its words."""
+def _cut(body: JsonObject, room: int) -> JsonObject | None:
+    """The item, or the beginning of its words; None when that is nothing."""
     if _weight(body) <= room or body["type"] == "function_call":
         return body
     if body["type"] == "function_call_output":
@@ -107,7 +107,7 @@ def _cut(body: JsonObject, room: int) -> JsonObject:
         room -= len(text)
         if text:
             content.append({**part, "text": text})
-    return {**body, "content": content}
+    return {**body, "content": content} if content else None
 
 
 def _without_orphans(bodies: list[JsonObject]) -> list[JsonObject]:

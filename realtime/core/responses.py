@@ -39,6 +39,7 @@ class ResponseQueue:
         self._doubted_answer = False
         self._stale = False
         self._ended_early = Recent[ResponseId, bool](64)
+        """Ends of what was not known to have begun: whether they passed for the end of what was active or asked."""
         self.deadline: float | None = None
 
     @property
@@ -50,6 +51,11 @@ class ResponseQueue:
     def running(self) -> bool:
         """True while a response is known to be active."""
         return self._running
+
+    @property
+    def unheard(self) -> bool:
+        """True while what was asked for last may never have reached the upstream."""
+        return (self._asked or self._doubted_ask) and not self._running
 
     @property
     def wanted(self) -> bool:
@@ -74,13 +80,16 @@ class ResponseQueue:
 
     def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has begun. ``ours`` by its metadata; None when it carries none. False: it has ended already."""
-        if response_id is not None and self._ended_early.pop(response_id, False):
+        over = None if response_id is None else self._ended_early.pop(response_id, None)
+        if over:
             return False
         if ours:
             self._echoes = True
         if ours or (ours is None and not self._echoes):
             self._guessed = self._asked and not ours
             self._asked = False
+        if over is not None:
+            return False
         self._running = True
         self._active = response_id
         self.touched(now=now)
@@ -110,20 +119,29 @@ class ResponseQueue:
     def denied(self, *, now: float) -> bool:
         """Ours was refused for another reason, and is not asked for again; True: send one for a later wish now."""
         self._asked = False
-        return self._next(now)
+        return self.next(now=now)
 
     def finished(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has ended; True: send ``response.create`` for the wish now."""
         self._echoes = self._echoes or ours is True
+        is_active = self._running and (self._active is None or response_id is None or response_id == self._active)
+        is_asked = ours is True and self._asked and not self._running
+        known = is_active or is_asked
         if response_id is not None and response_id != self._active:
-            self._ended_early[response_id] = True
-        if self._running and (self._active is None or response_id is None or response_id == self._active):
+            self._ended_early[response_id] = known
+        if is_active:
             self._running, self._active = False, None
-        elif ours and self._asked and not self._running:
-            self._asked = False  # its beginning was lost on the way
-        else:
+        elif is_asked:
+            self._asked = False  # its beginning was lost on the way, or comes late
+        return known and self.next(now=now)
+
+    def next(self, *, now: float) -> bool:
+        """True: send ``response.create`` for the wish now, if there is one and nothing is active."""
+        self._settle()
+        if self.busy or not self._wanted:
             return False
-        return self._next(now)
+        self._wanted = False
+        return self._ask(now)
 
     def expired(self, *, now: float) -> bool:
         """Past the deadline: give up what never came; True: send ``response.create`` for the wish now."""
@@ -133,7 +151,7 @@ class ResponseQueue:
         self._doubted_answer = self._doubted_answer or self._running
         self._asked = self._running = False
         self._active = None
-        return self._next(now)
+        return self.next(now=now)
 
     def lost(self, *, again: bool) -> bool:
         """The connection is gone, and with it what was active; ``again``: it is to be asked for anew.
@@ -145,6 +163,7 @@ class ResponseQueue:
         self._wanted = self._wanted or still
         self._asked = self._running = self._guessed = False
         self.heard()
+        self._ended_early.clear()
         self._active = None
         self._echoes = False
         self.deadline = None
@@ -157,7 +176,7 @@ class ResponseQueue:
         have been missed; so the upstream is asked, and refuses while one is active.
         """
         if not same:
-            return self._next(now)
+            return self.next(now=now)
         self._wanted = self._wanted or self._asked or self._doubted_ask
         self._asked = self._guessed = False
         self.heard()
@@ -165,14 +184,7 @@ class ResponseQueue:
         if self._stale and self._wanted:
             self._wanted = False
             return self._ask(now)
-        return self._next(now)
-
-    def _next(self, now: float) -> bool:
-        self._settle()
-        if self.busy or not self._wanted:
-            return False
-        self._wanted = False
-        return self._ask(now)
+        return self.next(now=now)
 
     def _ask(self, now: float) -> bool:
         self._asked, self._guessed, self._stale = True, False, False

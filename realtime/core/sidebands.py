@@ -78,7 +78,7 @@ class Sidebands:
             call.notify("resumed", {"attempt": self._attempts.count})
         self._attempts.opened()
         self._drop = None
-        if call.responses.busy and not call.responses.running:
+        if call.responses.unheard:
             call.wishes.again()  # it may have been asked for into the dead one
         if call.responses.reopened(now=call.now, same=True):
             call.ask_response()

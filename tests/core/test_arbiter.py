@@ -166,6 +166,36 @@ def test_a_response_that_is_said_to_begin_after_its_end_is_not_waited_for(metada
     assert driver.creates() == 1
 
 
+def test_a_request_is_over_when_its_response_is_said_to_begin_after_its_end() -> None:
+    driver = Driver()
+    driver.ask("hi")
+    driver.ask("and this")
+    driver.receive("response.done", response={"id": "r1", "status": "completed"})
+    driver.receive("response.created", response={"id": "r1"})
+    assert driver.creates() == 2
+
+
+def test_a_request_behind_such_a_response_is_not_over_with_it() -> None:
+    queue = ResponseQueue(limit_s=60.0)
+    queue.request(now=0.0)
+    queue.refused(now=0.0)
+    assert queue.finished(ResponseId("r1"), ours=None, now=0.0), "the one that was active, whichever it was"
+    assert not queue.created(ResponseId("r1"), ours=None, now=0.0)
+    assert queue.busy
+
+
+def test_the_ends_of_one_upstream_are_not_those_of_the_next() -> None:
+    driver = Driver()
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("response.cancelled", response={"id": "r1"})
+    driver.receive("response.done", response={"id": "r1", "status": "cancelled"})
+    driver.lose()
+    driver.reopen()
+    driver.receive("response.created", response={"id": "r1"})
+    driver.ask("hi")
+    assert driver.creates() == 0
+
+
 def test_a_response_of_voice_detection_does_not_pass_for_ours_once_the_upstream_echoes() -> None:
     queue = ResponseQueue(limit_s=60)
     queue.request(now=0)

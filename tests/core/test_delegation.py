@@ -331,6 +331,17 @@ def test_a_result_that_was_spoken_of_is_not_asked_for_again(end: str) -> None:
     assert driver.creates() == 2
 
 
+def test_the_answer_of_voice_detection_that_came_before_and_was_cut_off_is_no_answer_to_a_result() -> None:
+    driver = _answered()
+    driver.receive("response.created", response={"id": "vad"})
+    driver.receive("error", error={"code": "conversation_already_has_active_response", "message": "busy"})
+    driver.receive("response.done", response={"id": "vad", "status": "cancelled", "output": []})
+    assert driver.creates() == 2
+    driver.receive("response.created", response={"id": "r2"})
+    driver.receive("response.done", response={"id": "r2", "status": "completed", "output": []})
+    assert driver.creates() == 3
+
+
 def test_what_was_under_way_when_the_result_came_is_no_answer_to_it() -> None:
     driver = running()
     driver.receive("response.created", response={"id": "r1"})

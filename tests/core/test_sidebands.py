@@ -390,3 +390,16 @@ def test_a_response_with_words_of_its_own_that_was_asked_for_into_a_dead_sideban
     driver.apply(act.UpstreamOpened(2))
     creates = [event["response"] for event in driver.sent if event["type"] == "response.create"]
     assert [create.get("instructions") for create in creates] == ["Say it in French."] * 2
+
+
+def test_a_client_whose_response_never_began_is_told_and_a_new_sideband_is_asked_for_it() -> None:
+    driver = made(face=FACE, response_s=30.0)
+    body = {"instructions": "Say it in French."}
+    driver.apply(act.ClientSent({"type": "response.create", "event_id": "mine", "response": body}, 1))
+    driver.tick(30.0)
+    errors = [relay.event["error"] for relay in driver.of(act.Relay) if relay.event["type"] == "error"]
+    assert [(error["code"], error["event_id"]) for error in errors] == [("response_timeout", "mine")]
+    driver.lose()
+    driver.apply(act.UpstreamOpened(2))
+    creates = [event["response"] for event in driver.sent if event["type"] == "response.create"]
+    assert [create.get("instructions") for create in creates] == ["Say it in French."] * 2

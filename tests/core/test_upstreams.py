@@ -282,6 +282,15 @@ def test_a_long_text_does_not_keep_the_rest_from_being_told() -> None:
     assert [item["content"][0]["text"] for item in items] == ["[USER] my name is Ada", "[USER] " + "x" * 43]
 
 
+def test_a_text_of_which_nothing_may_be_told_is_not_told() -> None:
+    driver = Driver(history_chars=1)
+    driver.apply(act.AppendText("my name is Ada"))
+    driver.lose()
+    driver.log = [driver.opens[-1]]
+    driver.reopen()
+    assert driver.sent_types == ["session.update"]
+
+
 @pytest.mark.parametrize("end", [act.CommitAudio(), act.ClearAudio()])
 def test_no_switch_while_the_person_holds_the_key(end: act.Command) -> None:
     driver = Driver(session_limit_s=100.0)

@@ -252,6 +252,12 @@ class Face:
         self._edits.begun()
         self._go_on()
 
+    def given_up(self) -> None:
+        """The response that was asked for last did not begin."""
+        asked = self._call.wishes.current
+        if asked is not None and asked.origin is not None:
+            self._complain(asked.origin, Complaint("response_timeout", "No answer came.", kind="server_error"))
+
     def failed(self, loss: Loss) -> None:
         """The call ends for this reason."""
         self._relay(Complaint(loss.code, loss.message, kind="server_error").event(None))
