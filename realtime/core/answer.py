@@ -59,13 +59,13 @@ class Answer:
             if event.response.id is not None:
                 self._out_of_band[event.response.id] = None
             return
-        ours = self._call.is_ours(event.response.metadata)
-        if self._call.responses.created(event.response.id, ours=ours, now=self._call.now):
+        call, response_id = self._call, event.response.id
+        if call.responses.created(response_id, ours=call.is_ours(event.response.metadata), now=call.now):
+            call.ask_response()
+        elif call.responses.active == response_id:
             self.finished_items = 0
             self._paused_at = None
-            self._call.open_calls.clear()
-        elif self._call.responses.next(now=self._call.now):
-            self._call.ask_response()
+            call.open_calls.clear()
 
     def is_out_of_band(self, response_id: ResponseId | None) -> bool:
         """True for a response that said so at its beginning: it is asked for by others, and none of it is said here."""

@@ -147,7 +147,7 @@ class Conversation:
         if self._doubles.has(event, generation):
             return []
         self._call.now = now
-        self._call.responses.heard()
+        self._call.responses.doubts.settle()
         if self._face is None or not self._face.receive(event):
             handler = self._handlers.get(type(event))
             if handler is not None:

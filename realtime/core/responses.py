@@ -18,10 +18,24 @@ What is told to have ended before it is told to have begun does not begin.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from realtime.core.recent import Recent
 from realtime.protocol.ids import ResponseId
 
 METADATA_KEY = "voxgate"
+
+
+@dataclass(slots=True)
+class Doubts:
+    """What was given up, and may never have reached the upstream, or not be over there."""
+
+    ask: bool = False
+    answer: bool = False
+
+    def settle(self) -> None:
+        """Something came of the upstream: what it was asked before has reached it."""
+        self.ask = self.answer = False
 
 
 class ResponseQueue:
@@ -35,8 +49,7 @@ class ResponseQueue:
         self._echoes = False
         self._guessed = False
         self._wanted = False
-        self._doubted_ask = False
-        self._doubted_answer = False
+        self.doubts = Doubts()
         self._stale = False
         self._ended_early = Recent[ResponseId, bool](64)
         """Ends of what was not known to have begun: whether they passed for the end of what was active or asked."""
@@ -55,7 +68,7 @@ class ResponseQueue:
     @property
     def unheard(self) -> bool:
         """True while what was asked for last may never have reached the upstream."""
-        return (self._asked or self._doubted_ask) and not self._running
+        return (self._asked or self.doubts.ask) and not self._running
 
     @property
     def wanted(self) -> bool:
@@ -79,31 +92,30 @@ class ResponseQueue:
         self._wanted = wanted
 
     def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
-        """A response has begun. ``ours`` by its metadata; None when it carries none. False: it has ended already."""
+        """A response has begun. ``ours`` by its metadata; None when it carries none.
+
+        True: it has ended already; send ``response.create`` for the wish now.
+        """
         over = None if response_id is None else self._ended_early.pop(response_id, None)
         if over:
-            return False
+            return False  # and the wish was granted then
         if ours:
             self._echoes = True
         if ours or (ours is None and not self._echoes):
             self._guessed = self._asked and not ours
             self._asked = False
         if over is not None:
-            return False
+            return self._next(now)
         self._running = True
         self._active = response_id
         self.touched(now=now)
-        return True
+        return False
 
     def touched(self, *, now: float) -> None:
         """Something came of the active response: it lives."""
         self._stale = False
         if self.busy:
             self.deadline = now + self._limit_s
-
-    def heard(self) -> None:
-        """Something came of the upstream: what it was asked before has reached it."""
-        self._doubted_ask = self._doubted_answer = False
 
     def refused(self, *, now: float) -> bool:
         """Ours came while another was active: True when it is still wanted."""
@@ -119,7 +131,7 @@ class ResponseQueue:
     def denied(self, *, now: float) -> bool:
         """Ours was refused for another reason, and is not asked for again; True: send one for a later wish now."""
         self._asked = False
-        return self.next(now=now)
+        return self._next(now)
 
     def finished(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has ended; True: send ``response.create`` for the wish now."""
@@ -133,36 +145,28 @@ class ResponseQueue:
             self._running, self._active = False, None
         elif is_asked:
             self._asked = False  # its beginning was lost on the way, or comes late
-        return known and self.next(now=now)
-
-    def next(self, *, now: float) -> bool:
-        """True: send ``response.create`` for the wish now, if there is one and nothing is active."""
-        self._settle()
-        if self.busy or not self._wanted:
-            return False
-        self._wanted = False
-        return self._ask(now)
+        return known and self._next(now)
 
     def expired(self, *, now: float) -> bool:
         """Past the deadline: give up what never came; True: send ``response.create`` for the wish now."""
         if self.deadline is None or now < self.deadline:
             return False
-        self._doubted_ask = self._doubted_ask or self._asked
-        self._doubted_answer = self._doubted_answer or self._running
+        self.doubts.ask = self.doubts.ask or self._asked
+        self.doubts.answer = self.doubts.answer or self._running
         self._asked = self._running = False
         self._active = None
-        return self.next(now=now)
+        return self._next(now)
 
     def lost(self, *, again: bool) -> bool:
         """The connection is gone, and with it what was active; ``again``: it is to be asked for anew.
 
         True when what was asked for, or active, is wanted still.
         """
-        unanswered = self._running or self._doubted_answer
-        still = self._asked or self._doubted_ask or (unanswered and again)
+        unanswered = self._running or self.doubts.answer
+        still = self._asked or self.doubts.ask or (unanswered and again)
         self._wanted = self._wanted or still
         self._asked = self._running = self._guessed = False
-        self.heard()
+        self.doubts.settle()
         self._ended_early.clear()
         self._active = None
         self._echoes = False
@@ -176,15 +180,22 @@ class ResponseQueue:
         have been missed; so the upstream is asked, and refuses while one is active.
         """
         if not same:
-            return self.next(now=now)
-        self._wanted = self._wanted or self._asked or self._doubted_ask
+            return self._next(now)
+        self._wanted = self._wanted or self._asked or self.doubts.ask
         self._asked = self._guessed = False
-        self.heard()
+        self.doubts.settle()
         self._stale = self._running
         if self._stale and self._wanted:
             self._wanted = False
             return self._ask(now)
-        return self.next(now=now)
+        return self._next(now)
+
+    def _next(self, now: float) -> bool:
+        self._settle()
+        if self.busy or not self._wanted:
+            return False
+        self._wanted = False
+        return self._ask(now)
 
     def _ask(self, now: float) -> bool:
         self._asked, self._guessed, self._stale = True, False, False

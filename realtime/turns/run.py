@@ -46,20 +46,25 @@ class Run:
             source=request.source,
             started_at=self._now(),
         )
+        self._first = self._item(request)
         self.interrupted = False
         self.settled = asyncio.Event()
         self._request = request
         self._scope: asyncio.Timeout | None = None
         self._exchange: deque[AgentMessage] = deque(maxlen=limits.history_items)
-        self._ear = Ear(limits.steering, lambda text: self._exchange.append(AgentMessage("user", text)))
+        self._ear = Ear(limits.steering, self._heard)
         self._handoffs: list[app.Item] = []
+        self._unread: deque[app.Item] = deque()
+        self._read: list[app.Item] = []
+        self._answers: dict[ItemId, str] = {}
+        """What the agent answered to each item: to the first one by its output, to others by what it said next."""
         self._listeners: list[TurnListener] = []
         self._commits: list[Commit] = []
         self._output: str | None = None
 
     def begin(self, listener: TurnListener | None) -> Commit:
         """Record the start: the hand-off's item first, then the turn."""
-        item = self._item(self._request)
+        item = self._first
         opening = [app.item_started(item)] if item.call_id is not None else []
         committed = self.lane.record(*opening, app.turn_started(self.turn))
         self._attend(item, listener, "started", committed)
@@ -73,6 +78,7 @@ class Run:
         item = self._item(request)
         committed = self.lane.record(app.item_started(item) if item.call_id is not None else app.item_completed(item))
         self._ear.put(request.prompt)
+        self._unread.append(item)
         self._attend(item, listener, "steered", committed)
         return Joined(self.turn, committed)
 
@@ -125,18 +131,17 @@ class Run:
             completed_at=now,
             messages=tuple(exchange.to_json(messages)),
         )
-        items = [
-            app.item_completed(replace(item, status=status, output=self.turn.output, error=error))
-            for item in self._handoffs
-        ]
+        ended = [replace(item, status=status, output=self._answer_to(item), error=error) for item in self._handoffs]
         try:
+            items = [app.item_completed(item) for item in ended]
             self._commits.append(self.lane.record(*items, app.turn_completed(self.turn)))
         except GatewayError as refusal:  # the next start of the gateway closes what stands open
             log.warning("turn %s: its end could not be recorded: %s", self.turn.id, refusal.message)
         if error is not None:
             self.lane.live(app.turn_failed(self.turn))
         states: dict[app.TurnStatus, HandoffState] = {"completed": "finished", "failed": "failed"}
-        self._notify(states.get(status, "cancelled"), error or self.turn.output, self._handoffs)
+        for item in ended:
+            self._notify(states.get(status, "cancelled"), error or item.output, [item])
         self.settled.set()
         return (now - self.turn.started_at) / 1000
 
@@ -183,12 +188,24 @@ class Run:
             raise AgentError("the agent said what is no text")
         final = isinstance(update, Output)
         self._exchange.append(AgentMessage("assistant", update.text))
+        self._answers |= {item.id: update.text for item in self._read}
+        self._read.clear()
         if final:
             self._output = update.text
+            self._answers.setdefault(self._first.id, update.text)
         else:
             self._notify("progress", update.text, self._handoffs)
         for listener in tuple(self._listeners):
             await self._tell(listener, listener.said(self.turn.id, update.text, final=final))
+
+    def _heard(self, text: str) -> None:
+        """The agent reads what steered it."""
+        self._exchange.append(AgentMessage("user", text))
+        self._read.append(self._unread.popleft())
+
+    def _answer_to(self, item: app.Item) -> str | None:
+        """Of a turn that is completed; where the agent said nothing to it apart, the answer to all."""
+        return self._answers.get(item.id, self.turn.output) if self.turn.status == "completed" else None
 
     async def _tell(self, listener: TurnListener, telling: Coroutine[object, object, None]) -> None:
         try:

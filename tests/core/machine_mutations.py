@@ -80,7 +80,7 @@ def _lose_wish(old: Any, queue: Any, *, again: bool) -> None:
 
 def _forget_doubt(old: Any, queue: Any, *, now: float) -> bool:
     again: bool = old(queue, now=now)
-    queue.heard()
+    queue.doubts.settle()
     return again
 
 

@@ -147,6 +147,37 @@ async def test_a_second_handoff_joins_and_both_end_with_the_turn() -> None:
     assert listener.heard == [("working", False), ("heard <told>faster</told>", True)], "told once, not twice"
 
 
+async def test_a_handoff_that_joined_has_the_answer_that_the_agent_gave_to_it() -> None:
+    async def attentive(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+        yield Progress("working")
+        yield Progress(f"{await anext(aiter(task.steering))}: 42")
+        yield Progress("soon")
+        yield Output("time is up")
+
+    lane, listener = FakeLane(), Listener()
+    async with running(FakeAgent(attentive)) as turns:
+        turns.start_or_join(lane, handoff(1, "set a timer"), listener)
+        await listener.spoke.wait()
+        turns.start_or_join(lane, handoff(2, "6 times 7"), listener)
+        await listener.over.wait()
+    assert [item["output"] for item in lane.items()] == ["time is up", "<told>6 times 7</told>: 42"]
+    finished = [sent.params for sent in lane.notifications if sent.params["state"] == "finished"]
+    assert [params["text"] for params in finished] == ["time is up", "<told>6 times 7</told>: 42"]
+
+
+async def test_a_correction_that_came_too_late_does_not_change_the_first_answer() -> None:
+    gate, lane, listener = Gate(), FakeLane(), Listener()
+    async with running(FakeAgent(gate.work)) as turns:
+        turns.start_or_join(lane, handoff(1, "the first"), listener)
+        await gate.reached.wait()
+        turns.start_or_join(lane, handoff(2, "the second"), listener)
+        gate.open.set()
+        await listener.over.wait()
+    first, second = (str(item["output"]) for item in lane.items())
+    assert ("the first" in first, "the second" in second) == (True, True)
+    assert listener.turns[0].output == second
+
+
 async def test_a_handoff_joins_a_typed_turn_and_hears_what_follows() -> None:
     lane, listener = FakeLane(), Listener()
     gate = Gate()
