@@ -98,6 +98,7 @@ class _Ice(Connection):
     def check_incoming(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """An authenticated check or consent request of the other side."""
         self._alive()
+        # As aioice compares them itself: ``host`` may be a name of the local network (mDNS).
         known = {(candidate._network_host, candidate.port) for candidate in self._remote_candidates}  # noqa: SLF001
         if addr in known or len(known) < _MAX_SOURCES:
             super().check_incoming(message, addr, protocol)

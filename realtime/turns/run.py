@@ -24,6 +24,7 @@ from realtime.protocol import appserver as app
 from realtime.protocol.ids import ItemId, new_turn_id
 from realtime.protocol.json import JsonObject
 from realtime.settings import LimitsSettings
+from realtime.turns.answers import Answers
 from realtime.turns.request import Commit, HandoffState, Joined, TurnLane, TurnListener, TurnRequest
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,7 @@ class Run:
         self._exchange: deque[AgentMessage] = deque(maxlen=limits.history_items)
         self._ear = Ear(limits.steering, self._heard)
         self._handoffs: list[app.Item] = []
-        self._unread: deque[app.Item] = deque()
-        self._read: list[app.Item] = []
-        self._answers: dict[ItemId, str] = {}
-        """What the agent answered to each item: to the first one by its output, to others by what it said next."""
+        self._answers = Answers(self._first.id)
         self._listeners: list[TurnListener] = []
         self._commits: list[Commit] = []
         self._output: str | None = None
@@ -78,7 +76,7 @@ class Run:
         item = self._item(request)
         committed = self.lane.record(app.item_started(item) if item.call_id is not None else app.item_completed(item))
         self._ear.put(request.prompt)
-        self._unread.append(item)
+        self._answers.join(item.id)
         self._attend(item, listener, "steered", committed)
         return Joined(self.turn, committed)
 
@@ -188,11 +186,9 @@ class Run:
             raise AgentError("the agent said what is no text")
         final = isinstance(update, Output)
         self._exchange.append(AgentMessage("assistant", update.text))
-        self._answers |= {item.id: update.text for item in self._read}
-        self._read.clear()
+        self._answers.said(update.text, final=final)
         if final:
             self._output = update.text
-            self._answers.setdefault(self._first.id, update.text)
         else:
             self._notify("progress", update.text, self._handoffs)
         for listener in tuple(self._listeners):
@@ -201,11 +197,14 @@ class Run:
     def _heard(self, text: str) -> None:
         """The agent reads what steered it."""
         self._exchange.append(AgentMessage("user", text))
-        self._read.append(self._unread.popleft())
+        self._answers.read()
 
     def _answer_to(self, item: app.Item) -> str | None:
-        """Of a turn that is completed; where the agent said nothing to it apart, the answer to all."""
-        return self._answers.get(item.id, self.turn.output) if self.turn.status == "completed" else None
+        """Of a turn that is completed; where nothing was said to it apart, the turn's output."""
+        if self.turn.status != "completed":
+            return None
+        answer = self._answers.to(item.id)
+        return self.turn.output if answer is None else answer
 
     async def _tell(self, listener: TurnListener, telling: Coroutine[object, object, None]) -> None:
         try:

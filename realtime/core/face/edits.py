@@ -9,13 +9,14 @@ from __future__ import annotations
 from realtime.core.answer import Answer
 from realtime.core.call import Call
 from realtime.core.face.inquiries import Inquiry
-from realtime.core.face.screen import Screen, light
+from realtime.core.face.screen import Screen
 from realtime.protocol import realtime as ev
 from realtime.protocol.appserver import Item, ItemType, TextRole
 from realtime.protocol.complaint import Complaint
 from realtime.protocol.ids import CallId, ItemId
 from realtime.protocol.json import JsonObject
 from realtime.protocol.passed import Passed
+from realtime.protocol.short_forms import light
 
 ROOT = "root"
 MAX_MS = 86_400_000

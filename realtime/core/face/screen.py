@@ -16,6 +16,7 @@ from realtime.core.handoffs import BACKGROUND_AGENT
 from realtime.core.recent import Recent
 from realtime.core.responses import METADATA_KEY
 from realtime.protocol.json import JsonObject
+from realtime.protocol.short_forms import light
 
 KEPT = 4096
 """Hidden items and items that were shown, remembered by id."""
@@ -235,12 +236,3 @@ def _follow(response: ShownResponse, event: JsonObject) -> None:
                 response.open_items[event["item_id"]]["said"] += event.get("delta") or ""
         case "response.content_part.added" if event.get("item_id") in response.open_items:
             response.open_items[event["item_id"]]["part"] = event["part"].get("type")
-
-
-def light(item: JsonObject) -> JsonObject:
-    """The item without sound and pictures, which are long."""
-    content = item.get("content")
-    if not isinstance(content, list):
-        return item
-    parts = [{name: value for name, value in part.items() if name not in ("audio", "image_url")} for part in content]
-    return {**item, "content": parts}
