@@ -24,7 +24,7 @@ from tests.gateway.rpc_client import JsonObject
 
 SEED = 20261122
 WATCHERS = 20
-REACHES = (400, 4_000, 9_000)
+REACHES = (400, 1_500, 9_000)
 """Bytes that a connection may live for, a third of them each: the handshake, the replay, the live part."""
 ROUND_S = 60.0
 LEFT_S = 30.0
