@@ -330,9 +330,9 @@ class Calls:
         if call is not None and call.chunks is not None:
             call.chunks.owner = sink
 
-    def forget(self, sink: Sink) -> None:
-        """The client has gone: audio that was its own goes nowhere."""
-        for call in self._all:
+    def forget(self, sink: Sink, thread_id: ThreadId | None = None) -> None:
+        """The client has gone, or has left this thread: audio that was its own goes nowhere."""
+        for call in self._all if thread_id is None else self._of(thread_id):
             if call.chunks is not None and call.chunks.owner is sink:
                 call.chunks.owner = None
 

@@ -171,8 +171,13 @@ class Gateway:
 
     def forget(self, sink: Sink) -> None:
         """The client has gone."""
-        self.threads.unsubscribe(sink)
+        self.threads.forget(sink)
         self.calls.forget(sink)
+
+    def unsubscribe(self, thread_id: ThreadId, sink: Sink) -> app.Unsubscribed:
+        """The client wants to hear nothing more of this thread; says whether it heard of it."""
+        self.calls.forget(sink, thread_id)
+        return self.threads.unsubscribe(thread_id, sink)
 
     async def read_thread(self, params: app.ThreadReadParams) -> JsonObject:
         """The thread as ``thread/read`` shows it, with the state of its live call, where there is one."""
@@ -211,13 +216,9 @@ class Gateway:
         """Stop the answer that is being spoken."""
         self.calls.command(thread_id, act.Interrupt())
 
-    def commit_audio(self, thread_id: ThreadId) -> None:
-        """Push to talk: what was said is a turn, and a response is wanted."""
-        self.calls.command(thread_id, act.CommitAudio())
-
-    def clear_audio(self, thread_id: ThreadId) -> None:
-        """Push to talk: forget what was said."""
-        self.calls.command(thread_id, act.ClearAudio())
+    def end_utterance(self, thread_id: ThreadId, *, commit: bool) -> None:
+        """Push to talk: what was said is a turn, and a response is wanted; or else it is forgotten."""
+        self.calls.command(thread_id, act.CommitAudio() if commit else act.ClearAudio())
 
     def played(self, params: app.PlayedParams) -> None:
         """The client's clock: how much of an item was heard."""

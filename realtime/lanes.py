@@ -181,10 +181,12 @@ class ThreadLane:
         """From now on the sink gets what leaves; nothing happens when it is attached."""
         self._sinks.setdefault(sink, [])
 
-    def detach(self, sink: Sink) -> None:
-        """The sink gets nothing more, and forgets what was held for it."""
-        for hold in self._sinks.pop(sink, []):
+    def detach(self, sink: Sink) -> bool:
+        """The sink gets nothing more, and forgets what was held for it; False when it was not attached."""
+        holds = self._sinks.pop(sink, None)
+        for hold in holds or ():
             hold.turn.set()
+        return holds is not None
 
     def hold(self, sink: Sink) -> Seq:
         """Attach, and keep back what leaves from now on until ``replay``; returns the head.

@@ -84,8 +84,15 @@ class OpenThreads:
         """From now on the sink gets the thread's records and live notifications; idempotent."""
         (await self.lane(thread_id)).attach(sink)
 
-    def unsubscribe(self, sink: Sink) -> None:
-        """The client has gone: forget it everywhere."""
+    def unsubscribe(self, thread_id: ThreadId, sink: Sink) -> app.Unsubscribed:
+        """From now on the sink gets nothing of the thread; says what it had been."""
+        known = self._open.get(thread_id)
+        if known is None:
+            return "notLoaded"
+        return "unsubscribed" if known.lane.detach(sink) else "notSubscribed"
+
+    def forget(self, sink: Sink) -> None:
+        """The client has gone: it is subscribed to nothing."""
         for known in self._open.values():
             known.lane.detach(sink)
 

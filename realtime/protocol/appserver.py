@@ -90,6 +90,10 @@ class ThreadResumeParams(ThreadParams):
     _nulls = _left_out_when_null("audio")
 
 
+Unsubscribed = Literal["unsubscribed", "notSubscribed", "notLoaded"]
+"""What a connection that unsubscribes had been; ``notLoaded``: nothing goes on there that anybody could hear of."""
+
+
 class TextInput(Params):
     type: Literal["text"]
     text: Text

@@ -116,6 +116,8 @@ class Calls:
         if method.subscribes and thread_id is not None and thread_id not in self._subscribed:
             await self._gateway.threads.subscribe(thread_id, self._client)
             self._subscribed.add(thread_id)
+        if method.unsubscribes and thread_id is not None:
+            self._subscribed.discard(thread_id)
         answer = await method.handler(self._gateway, self._client, params)
         self._answer(request, answer.result)
         if answer.then is not None:

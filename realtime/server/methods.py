@@ -38,13 +38,17 @@ Handler = Callable[[Gateway, Sink, P], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A row: ``subscribes`` says that the connection is subscribed to the named thread before the call."""
+    """A row: ``subscribes`` says that the connection is subscribed to the named thread before the call.
+
+    ``unsubscribes``: it is not any longer afterwards.
+    """
 
     params: type[app.Params]
     handler: Handler[Any]
     summary: str
     pace: Pace = Pace.ORDERED
     subscribes: bool = False
+    unsubscribes: bool = False
 
 
 async def _thread_start(gateway: Gateway, sink: Sink, params: app.ThreadStartParams) -> Answer:
@@ -88,6 +92,10 @@ async def _thread_resume(gateway: Gateway, sink: Sink, params: app.ThreadResumeP
     return Answer(result, lambda: gateway.threads.replay(resumption, sink))
 
 
+async def _thread_unsubscribe(gateway: Gateway, sink: Sink, params: app.ThreadParams) -> Answer:
+    return Answer({"status": gateway.unsubscribe(params.thread_id, sink)})
+
+
 async def _turn_start(gateway: Gateway, sink: Sink, params: app.TurnStartParams) -> Answer:
     return Answer({"turn": (await gateway.start_turn(params)).to_json()})
 
@@ -128,12 +136,12 @@ async def _interrupt(gateway: Gateway, sink: Sink, params: app.ThreadParams) -> 
 
 
 async def _commit_audio(gateway: Gateway, sink: Sink, params: app.ThreadParams) -> Answer:
-    gateway.commit_audio(params.thread_id)
+    gateway.end_utterance(params.thread_id, commit=True)
     return Answer({})
 
 
 async def _clear_audio(gateway: Gateway, sink: Sink, params: app.ThreadParams) -> Answer:
-    gateway.clear_audio(params.thread_id)
+    gateway.end_utterance(params.thread_id, commit=False)
     return Answer({})
 
 
@@ -176,6 +184,9 @@ METHODS: dict[str, Method] = {
     "thread/list": _ordered(app.ThreadListParams, _thread_list, "Threads, newest first"),
     "thread/archive": _ordered(app.ThreadParams, _thread_archive, "Put a thread away; it stays readable"),
     "thread/resume": _ordered(app.ThreadResumeParams, _thread_resume, "Subscribe, from a position on"),
+    "thread/unsubscribe": Method(
+        app.ThreadParams, _thread_unsubscribe, "Hear nothing more of a thread", Pace.OPENING, unsubscribes=True
+    ),
     "turn/start": _subscribing(app.TurnStartParams, _turn_start, "Give the background agent a typed task"),
     "turn/steer": _subscribing(app.TurnSteerParams, _turn_steer, "Tell the running turn more"),
     "turn/interrupt": _subscribing(app.TurnInterruptParams, _turn_interrupt, "Stop the running turn"),

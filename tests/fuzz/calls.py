@@ -127,6 +127,7 @@ METHODS: dict[str, Callable[[Vocabulary], JsonObject]] = {
     "thread/read": lambda known: {"threadId": known.thread(), "includeTurns": known.random.random() < 0.5},
     "thread/list": lambda known: {"limit": known.random.randint(0, 3), "archived": known.random.random() < 0.3},
     "thread/archive": _of_thread,
+    "thread/unsubscribe": _of_thread,
     "thread/resume": lambda known: {
         "threadId": known.thread(),
         "afterSeq": known.random.choice((0, 1, 5, 10**6, 2**63, -1)),

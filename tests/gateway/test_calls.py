@@ -294,6 +294,31 @@ async def test_audio_goes_to_whoever_takes_it_over(tmp_path: Path, mock: MockSer
             assert first.named("thread/realtime/transcript/done") != []
 
 
+async def test_whoever_unsubscribes_hears_nothing_more_until_it_calls_again(tmp_path: Path, mock: MockServer) -> None:
+    upstream = {"base_url": mock.base_url}
+    async with opened(tmp_path, upstream=upstream) as url, connected(url) as client, connected(url) as watcher:
+        thread = await started(client, outputModality="audio")
+        await watcher.call("thread/resume", threadId=thread)
+        assert await client.call("thread/unsubscribe", threadId=thread) == {"status": "unsubscribed"}
+        assert await client.call("thread/unsubscribe", threadId=thread) == {"status": "notSubscribed"}
+        told = len(client.notifications)
+        await watcher.call("thread/realtime/appendText", threadId=thread, text="are you there?", respond=True)
+        await watcher.until(lambda note: note.item.get("type") == "assistantMessage" and bool(note.item.get("text")))
+        assert watcher.named("thread/realtime/outputAudio/delta") == []
+        await client.call("thread/list")
+        assert len(client.notifications) == told
+        await client.call("thread/realtime/appendText", threadId=thread, text="here I am")
+        await client.until(lambda note: note.item.get("text") == "here I am")
+
+
+async def test_of_a_thread_on_which_nothing_happens_there_is_nothing_to_unsubscribe_from(
+    tmp_path: Path, mock: MockServer
+) -> None:
+    async with talking(tmp_path, mock) as client:
+        unknown = "00000000-0000-7000-8000-000000000000"
+        assert await client.call("thread/unsubscribe", threadId=unknown) == {"status": "notLoaded"}
+
+
 async def test_whoever_comes_back_is_told_whether_a_call_runs(tmp_path: Path, mock: MockServer) -> None:
     async with opened(tmp_path, upstream={"base_url": mock.base_url}) as url, connected(url) as client:
         thread = await started(client)

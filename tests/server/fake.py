@@ -107,7 +107,14 @@ class FakeThreads(OpenThreads):
         if sink not in sinks:
             sinks.append(sink)
 
-    def unsubscribe(self, sink: Sink) -> None:
+    def unsubscribe(self, thread_id: ThreadId, sink: Sink) -> app.Unsubscribed:
+        sinks = self.sinks.get(thread_id, [])
+        if sink not in sinks:
+            return "notSubscribed"
+        sinks.remove(sink)
+        return "unsubscribed"
+
+    def forget(self, sink: Sink) -> None:
         for sinks in self.sinks.values():
             if sink in sinks:
                 sinks.remove(sink)
@@ -262,8 +269,12 @@ class FakeGateway(Gateway):
 
     def forget(self, sink: Sink) -> None:
         self.gone.append(sink)
-        self.threads.unsubscribe(sink)
+        self.threads.forget(sink)
         self.journal.note("forget", sink)
+
+    def unsubscribe(self, thread_id: ThreadId, sink: Sink) -> app.Unsubscribed:
+        self.journal.note("unsubscribe", thread_id)
+        return self.threads.unsubscribe(thread_id, sink)
 
     async def delete_thread(self, thread_id: ThreadId) -> None:
         await self.journal.wait("delete_thread", thread_id)
@@ -288,11 +299,8 @@ class FakeGateway(Gateway):
     def interrupt_realtime(self, thread_id: ThreadId) -> None:
         self._command("interrupt_realtime", thread_id, thread_id)
 
-    def commit_audio(self, thread_id: ThreadId) -> None:
-        self._command("commit_audio", thread_id, thread_id)
-
-    def clear_audio(self, thread_id: ThreadId) -> None:
-        self._command("clear_audio", thread_id, thread_id)
+    def end_utterance(self, thread_id: ThreadId, *, commit: bool) -> None:
+        self._command("commit_audio" if commit else "clear_audio", thread_id, thread_id)
 
     def played(self, params: app.PlayedParams) -> None:
         self._command("played", params.thread_id, params)

@@ -87,6 +87,7 @@ TEXT_INPUT = [{"type": "text", "text": "do it"}]
 CALLS: list[tuple[str, JsonObject, str, JsonObject]] = [
     ("thread/archive", {}, "archive_thread", {"thread": None}),
     ("thread/read", {}, "read_thread", {"thread": None}),
+    ("thread/unsubscribe", {}, "unsubscribe", {"status": "notSubscribed"}),
     ("turn/start", {"input": TEXT_INPUT}, "start_turn", {"turn": None}),
     ("turn/steer", {"input": TEXT_INPUT}, "steer_turn", {"turnId": "turn_1", "turn": None}),
     ("turn/interrupt", {}, "interrupt_turn", {}),
