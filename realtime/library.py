@@ -1,7 +1,11 @@
-"""What may be made and read of any thread, whether or not something happens on it."""
+"""What may be made and read of any thread, whether or not something happens on it.
+
+A thread is folded beside the loop: one of many hours takes longer than sound can wait.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -48,7 +52,7 @@ class Library:
     async def read(self, thread_id: ThreadId, *, include_turns: bool = True) -> JsonObject:
         """The thread as ``thread/read`` shows it: ``{id, …, items, turns}``; no turns where they are not wanted."""
         thread = await self._store.thread(thread_id)
-        folded = fold(await self._all(thread_id))
+        folded = await asyncio.to_thread(fold, await self._all(thread_id))
         return {**thread.to_json(), "items": folded.items, "turns": folded.turns if include_turns else []}
 
     async def page(self, params: app.ThreadListParams) -> ThreadPage:
@@ -71,7 +75,8 @@ class Library:
         if form not in ("text", "jsonl", "vtt"):
             raise InvalidRequest("Invalid request: unknown variant: format is text, jsonl or vtt", field="format")
         await self._store.thread(thread_id)
-        return export(fold(await self._all(thread_id)), form)
+        records = await self._all(thread_id)
+        return await asyncio.to_thread(lambda: export(fold(records), form))
 
     async def _all(self, thread_id: ThreadId) -> list[app.Record]:
         records: list[app.Record] = []
