@@ -36,12 +36,17 @@ def answer(context: Context, *, tell: Callable[[Sequence[Line]], str], talk: Cal
     """The frame that all scripts share.
 
     ``tell`` puts news (tool outputs and the agent's messages since the last response) into words; ``talk``
-    answers a message that asks for nothing by name.
+    answers a message that asks for nothing by name. What it comes to still obeys the tool choice.
     """
+    return obeying(context, _freely(context, tell, talk))
+
+
+def _freely(context: Context, tell: Callable[[Sequence[Line]], str], talk: Callable[[Context, str], Reply]) -> Reply:
+    """The answer of a model that may choose."""
     message = context.message
     news = context.news
     if news and not (message is not None and message.fresh):
-        return Reply() if _nothing_to_say(news) else forced(context, "") or say(tell(news) or "Done.")
+        return Reply() if _nothing_to_say(news) else say(tell(news) or "Done.")
     if not news and (output := context.stale_output) is not None:
         return say(tell([output]) or "Done.")
     words = message.words if message is not None else ""
@@ -59,7 +64,7 @@ def asked_for(context: Context, words: str) -> Reply | None:
         return call(SILENT_TOOL, "{}")
     if _COUNT.search(words):
         return say(_NUMBERS, over_s=_COUNT_SECONDS)
-    return forced(context, words)
+    return None
 
 
 def _everything(news: Sequence[Line]) -> str:
@@ -103,12 +108,25 @@ def ask_agent(words: str) -> Reply:
     return call(AGENT_TOOL, json.dumps({"prompt": words}, ensure_ascii=False))
 
 
-def forced(context: Context, words: str) -> Reply | None:
-    """A call where the tool choice demands one; its required strings hold the message."""
-    if context.forced is None or not context.tools:
-        return None
-    name = context.forced if context.forced in context.tools else next(iter(context.tools))
-    return call(name, json.dumps(_arguments(context.tools[name], words), ensure_ascii=False))
+def obeying(context: Context, reply: Reply) -> Reply:
+    """The reply as the tool choice lets it be: without calls of other tools than it names.
+
+    Where no call is left and one is demanded, that call alone.
+    """
+    if context.forced is None or not context.tools or reply.failure is not None:
+        return reply
+    fitting = tuple(part for part in reply.parts if isinstance(part, Say) or context.forced in ("", part.name))
+    if not any(isinstance(part, Call) for part in fitting):
+        fitting = (_forced(context, context.forced),)
+    return replace(reply, parts=fitting)
+
+
+def _forced(context: Context, name: str) -> Call:
+    """A call of this tool, or of the first one; its required strings hold the message that is to be answered."""
+    message = context.message
+    words = message.words if message is not None and (message.fresh or not context.news) else ""
+    name = name if name in context.tools else next(iter(context.tools))
+    return Call(name, json.dumps(_arguments(context.tools[name], words), ensure_ascii=False))
 
 
 def _arguments(schema: JsonObject, words: str) -> JsonObject:

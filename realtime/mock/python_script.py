@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from realtime.errors import ConfigurationError
+from realtime.mock.magic import obeying
 from realtime.mock.mcp import McpServer
 from realtime.mock.mcp_script import servers
 from realtime.mock.refusal import Refused
@@ -21,8 +22,8 @@ class PythonScript:
     """Answers with what the function returns.
 
     That is a text to say, None for silence, an act as in a YAML file (``{"call": {"name": ...}}``), a
-    ``Reply``, or a list of these to be done in a row. A function that raises makes the response fail.
-    ``servers`` are its MCP servers by label.
+    ``Reply``, or a list of these to be done in a row. A function that raises makes the response fail. A call that
+    the tool choice demands is made all the same. ``servers`` are its MCP servers by label.
     """
 
     def __init__(self, function: Callable[[Context], object], servers: Mapping[str, McpServer] | None = None) -> None:
@@ -32,7 +33,7 @@ class PythonScript:
     def reply(self, context: Context) -> Reply:
         """The function's answer."""
         try:
-            return _reply(self._function(context))
+            return obeying(context, _reply(self._function(context)))
         except Exception as error:
             _LOG.exception("the script failed")
             return Reply(failure=Failure("script_error", f"The script failed: {type(error).__name__}: {error}"))

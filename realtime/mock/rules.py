@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realtime.errors import ConfigurationError
+from realtime.mock.magic import obeying
 from realtime.mock.mcp import McpServer
 from realtime.mock.mcp_script import SERVER, server
 from realtime.mock.refusal import Refused
@@ -61,14 +62,17 @@ class RuleScript:
         self.servers = servers
 
     def reply(self, context: Context) -> Reply:
-        """Rules about outputs come first while there are outputs that nobody answered."""
+        """Rules about outputs come first while there are outputs that nobody answered.
+
+        Where the tool choice demands a call, a rule that has another act gives that call: no model could do else.
+        """
         waiting = any(line.kind == "output" for line in context.news)
         for rule in self._rules:
             if (rule.output_of is not None) != waiting:
                 continue
             line = rule.matches(context)
             if line is not None:
-                return _filled(rule.reply, context, line)
+                return obeying(context, _filled(rule.reply, context, line))
         return self._otherwise.reply(context)
 
 

@@ -77,6 +77,25 @@ class TestBoth:
         assert words.startswith("the result ")
         assert "ello" in words
 
+    @pytest.mark.parametrize(
+        "text",
+        ['please call f with {"a": 1}', "please count to twenty slowly", "ask the agent", "stay silent", "hello"],
+    )
+    def test_a_tool_that_is_chosen_is_called_whatever_was_said(self, script: str, text: str) -> None:
+        talk = talk_with(script, function("f"), function("g", "text"), AGENT, SILENT)
+        talk.type(text)
+        response = talk.respond(tool_choice={"type": "function", "name": "g"})
+        ((name, arguments),) = calls(response)
+        assert (name, json.loads(arguments), len(response["output"])) == ("g", {"text": text}, 1)
+
+    def test_a_call_that_is_demanded_is_made_whatever_was_said(self, script: str) -> None:
+        talk = talk_with(script, function("f"), function("g"))
+        talk.configure(tool_choice="required")
+        assert calls(talk.ask("please count to twenty slowly")) == [("f", "{}")]
+        assert calls(talk.ask('please call g with {"a": 1}')) == [("g", '{"a": 1}')]
+        talk.output(talk.last("response.done")["response"]["output"][0]["call_id"], "over")
+        assert calls(talk.respond()) == [("f", "{}")]
+
 
 def test_default_repeats() -> None:
     talk = talk_with("default")
@@ -236,6 +255,17 @@ def test_a_script_file(rules: str) -> None:
     assert talk.ask("hush now")["output"] == []
 
 
+@pytest.mark.parametrize("text", ["turn on", "hush", "what is the weather"])
+def test_a_rule_calls_the_tool_that_is_chosen(rules: str, text: str) -> None:
+    talk = talk_with(rules, function("get_weather"), function("f", "text"))
+    talk.type(text)
+    response = talk.respond(tool_choice={"type": "function", "name": "f"})
+    assert [item["type"] for item in response["output"]] == ["function_call"]
+    assert calls(response) == [("f", json.dumps({"text": text}))]
+    assert talk.respond(tool_choice="required", conversation="none")["output"][0]["type"] == "function_call"
+    assert talk.ask("break it")["status"] == "failed"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -299,6 +329,15 @@ def test_a_python_script(python: str) -> None:
     assert talk.ask("please fail")["status_details"]["error"]["code"] == "server_error"
     assert talk.ask("hush")["output"] == []
     assert said(talk.ask("anything")).startswith("you said anything, 0.")
+
+
+def test_a_python_script_obeys_the_tool_choice(python: str) -> None:
+    talk = talk_with(python, function("get_weather"), function("f"))
+    talk.configure(tool_choice="required")
+    assert [item["type"] for item in talk.ask("the weather")["output"]] == ["message", "function_call"]
+    talk.configure(tool_choice={"type": "function", "name": "f"})
+    for text in ("the weather", "anything", "hush"):
+        assert calls(talk.ask(text)) == [("f", "{}")]
 
 
 def test_a_python_script_has_the_chance_of_its_seed(python: str) -> None:
