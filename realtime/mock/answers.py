@@ -44,6 +44,11 @@ class Answers:
         """Whether there are responses, were they but ended a moment ago."""
         return bool(self._responses)
 
+    def voice_of(self, response_id: str) -> str | JsonObject | None:
+        """The voice of a response that speaks in the conversation; None for one beside it."""
+        plans = (response.plan for response in self._responses if response.id == response_id)
+        return next((plan.voice for plan in plans if plan.conversation), None)
+
     def finished(self) -> list[Response]:
         """Those that have ended since the last call."""
         if not self._responses:

@@ -98,9 +98,11 @@ class Configuration:
             raise wrong_value("session.audio.output.speed", message)
         self._values = merged
 
-    def fix_voice(self) -> None:
-        """The model has spoken: its voice stays."""
-        self._voice_fixed = True
+    def fix_voice(self, voice: str | JsonObject) -> None:
+        """The model has spoken with this voice: it stays, were it not the session's before."""
+        if not self._voice_fixed:
+            self._voice_fixed = True
+            self._values["audio"]["output"]["voice"] = voice
 
     @property
     def instructions(self) -> str:

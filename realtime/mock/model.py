@@ -215,8 +215,8 @@ class MockModel:
     def _numbered(self, events: Iterable[JsonObject]) -> list[Effect]:
         effects: list[Effect] = []
         for event in events:
-            if event["type"] in _SOUNDING:
-                self._state.configuration.fix_voice()
+            if event["type"] in _SOUNDING and (voice := self._answers.voice_of(event["response_id"])) is not None:
+                self._state.configuration.fix_voice(voice)
             effects.append({"type": event["type"], "event_id": self._state.ids.new("event"), **event})
         return effects
 

@@ -39,6 +39,11 @@ class Plan:
     """The MCP tools among ``tools``, by the same names."""
 
     @property
+    def voice_name(self) -> str:
+        """The voice in one word: that of a custom voice is its id."""
+        return self.voice if isinstance(self.voice, str) else str(self.voice["id"])
+
+    @property
     def token_limit(self) -> int:
         """The limit as a number."""
         return MOST_OUTPUT_TOKENS if isinstance(self.max_output_tokens, str) else self.max_output_tokens

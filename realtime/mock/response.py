@@ -143,9 +143,8 @@ class Response:
 
     def _say_aloud(self, item: Item, part: Say) -> Performance:
         """Piece by piece, as the voice has them ready."""
-        voice = self.plan.voice if isinstance(self.plan.voice, str) else str(self.plan.voice["id"])
         text = part.text[: self.plan.token_limit + 1]
-        utterance = self._stage.mouth.speak(item.id, text, voice=voice, speed=self.plan.speed)
+        utterance = self._stage.mouth.speak(item.id, text, voice=self.plan.voice_name, speed=self.plan.speed)
         self._utterance = utterance
         while True:
             yield utterance
@@ -341,7 +340,7 @@ class Response:
             "conversation_id": self._stage.conversation_id if plan.conversation else None,
             "output_modalities": [plan.modality],
             "max_output_tokens": plan.max_output_tokens,
-            "audio": {"output": {"format": plan.format, "voice": plan.voice}},
+            "audio": {"output": {"format": plan.format, "voice": plan.voice_name}},
             "metadata": plan.metadata,
             "usage": None if self.active else self.usage,
         }

@@ -128,6 +128,46 @@ def test_the_voice_stays_once_it_was_heard() -> None:
     assert talk.configure(audio={"output": {"voice": "ash"}})["audio"]["output"]["voice"] == "ash"
 
 
+def test_the_voice_that_was_heard_first_stays_whoever_chose_it() -> None:
+    talk = Talk()
+    talk.type("hello")
+    talk.respond(audio={"output": {"voice": "alloy"}})
+    assert talk.configure(audio={"output": {"voice": "alloy"}})["audio"]["output"]["voice"] == "alloy"
+    for voice in ("marin", "ash"):
+        error = talk.refused("session.update", session={"type": "realtime", "audio": {"output": {"voice": voice}}})
+        assert (error["code"], error["param"]) == ("cannot_update_voice", "session.audio.output.voice")
+    assert talk.ask("hello")["audio"]["output"]["voice"] == "alloy"
+    error = talk.refused("response.create", response={"audio": {"output": {"voice": "marin"}}})
+    assert (error["code"], error["param"]) == ("cannot_update_voice", "response.audio.output.voice")
+
+
+def test_the_voice_that_was_heard_first_stays_though_another_was_wanted_before_it_was_heard() -> None:
+    talk = Talk()
+    talk.begin("hello")
+    assert talk.configure(audio={"output": {"voice": "ash"}})["audio"]["output"]["voice"] == "ash"
+    talk.until("response.done")
+    assert talk.configure()["audio"]["output"]["voice"] == "marin"
+
+
+def test_a_voice_beside_the_conversation_leaves_its_own_open() -> None:
+    talk = Talk()
+    talk.type("hello")
+    talk.respond(conversation="none", audio={"output": {"voice": "alloy"}})
+    assert talk.configure(audio={"output": {"voice": "cedar"}})["audio"]["output"]["voice"] == "cedar"
+
+
+def test_a_custom_voice_is_told_by_its_id_in_responses() -> None:
+    talk = Talk()
+    talk.configure(audio={"output": {"voice": {"id": "voice_abc"}}})
+    assert talk.ask("hello")["audio"]["output"]["voice"] == "voice_abc"
+    assert talk.last("response.created")["response"]["audio"]["output"]["voice"] == "voice_abc"
+    assert talk.configure(audio={"output": {"voice": {"id": "voice_abc"}}})["audio"]["output"]["voice"] == {
+        "id": "voice_abc"
+    }
+    error = talk.refused("session.update", session={"type": "realtime", "audio": {"output": {"voice": "marin"}}})
+    assert error["code"] == "cannot_update_voice"
+
+
 def test_text_alone_leaves_the_voice_open() -> None:
     talk = Talk()
     talk.configure(output_modalities=["text"])
