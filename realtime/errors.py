@@ -6,6 +6,8 @@ its ``code``) and whether trying again makes sense (``retryable``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class GatewayError(Exception):
     """Root of everything the gateway raises on purpose.
@@ -153,13 +155,24 @@ class UpstreamConnectFailed(UpstreamError):
 
 
 class UpstreamRejected(UpstreamError):
-    """The upstream answered the handshake with an HTTP error; ``status`` has it."""
+    """The upstream answered the handshake with an HTTP error; ``status`` has it.
+
+    ``fault`` is the Realtime API's ``error`` object in the answer, where the request was at fault.
+    """
 
     code = "upstream_refused"
 
-    def __init__(self, message: str, *, status: int, retry_after_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        retry_after_ms: int | None = None,
+        fault: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message, retry_after_ms=retry_after_ms)
         self.status = status
+        self.fault = fault
         self.retryable = status in (404, 408, 425, 429) or status >= 500
 
 

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from realtime.calls import Calls
 from realtime.errors import InvalidRequest, OfferRefused, SessionNotFound
 from realtime.live_call import LiveCall
-from realtime.protocol.appserver import MAX_OFFER, RealtimeStartParams
+from realtime.protocol import json
+from realtime.protocol.appserver import MAX_OFFER, RealtimeStartParams, Shed
+from realtime.protocol.complaint import Complaint
 from realtime.protocol.ids import SessionId, ThreadId
+from realtime.protocol.json import JsonObject
 from realtime.session.face import FaceParams
 from realtime.session.ice_servers import IceServer, issued
 from realtime.settings import IceServerSettings
 
+VERDICT_S = 5.0
+"""How long the voice model may take to judge a session before its call is answered all the same."""
 END_S = 3.0
 """How long a call that is hung up may take to end before its client is answered."""
 
@@ -34,8 +39,42 @@ class Answered:
     session_id: SessionId
 
 
+class _Verdict:
+    """Hears whether the voice model takes the session that came with an offer: a client that only listens."""
+
+    def __init__(self) -> None:
+        self._settled = asyncio.Event()
+        self._complaint: Complaint | None = None
+
+    def relay(self, text: str, shed: Shed) -> None:
+        """``session.created``, or the error that ends the call."""
+        event = json.decode_object(text)
+        if event["type"] == "error":
+            self._complaint = _complaint(event["error"])
+        elif event["type"] == "session.created":
+            self._complaint = None
+            self._settled.set()
+
+    def ended(self, reason: str) -> None:
+        """The call is over."""
+        self._settled.set()
+
+    async def accepted(self) -> None:
+        """Raises ``Complaint`` when it does not; one that is not told in time is as good as none."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(VERDICT_S):
+                await self._settled.wait()
+        if self._settled.is_set() and self._complaint is not None:
+            raise self._complaint
+
+
+def _complaint(error: JsonObject) -> Complaint:
+    code, message = error.get("code") or "invalid_value", error.get("message") or "the session was refused"
+    return Complaint(code, message, error.get("param"), kind=error.get("type") or "invalid_request_error")
+
+
 class Offers:
-    """Every method raises only ``GatewayError``s."""
+    """Every method raises only ``GatewayError``s, or ``Complaint`` for a session that the voice model refuses."""
 
     def __init__(self, calls: Calls, servers: Sequence[IceServerSettings] = ()) -> None:
         self._calls = calls
@@ -48,10 +87,16 @@ class Offers:
     async def take(self, params: RealtimeStartParams, face: FaceParams | None = None) -> Answered:
         """Begin a call with an offer; returns as soon as that is answered, be it by the upstream or by ourselves.
 
+        A session that came with it is judged by the voice model; an upstream that answers does both at once.
         When the wait is cancelled, the call ends.
         """
         call = await self._calls.place(params, None, face)
+        verdict = _Verdict()
         try:
+            if face is not None and face.opening is not None and call.peer is not None:
+                listener = call.session.clients.join(verdict)
+                await verdict.accepted()
+                call.session.clients.leave(listener)
             answer = await call.answered()
         except BaseException:
             await call.session.stop("requested")

@@ -300,6 +300,10 @@ class Conversation:
         code = event.error.code
         if self._face is not None and self._face.is_clients_error(event):
             return
+        if self._face is not None and self._face.opening_refused:
+            self._surface(event)
+            self._close("error")
+            return
         match judge(code, event.error.event_id):
             case Verdict.IGNORE:
                 pass

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from realtime.protocol import json
-from realtime.protocol.audio import is_base64
+from realtime.protocol.audio import base64_length, is_base64
 from realtime.protocol.json import JsonObject
 
 MAX_AUDIO = 15 * 1024 * 1024
-"""The Realtime API's bound on the base64 of one event, in bytes."""
+"""The Realtime API's bound on the audio of one event, in bytes before base64."""
 
 _KINDS = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"))
 
@@ -61,6 +61,6 @@ def audio_of(event: JsonObject) -> str:
     audio = event["audio"]
     if not isinstance(audio, str):
         raise wrong_type("audio", audio, "a string")
-    if len(audio) > MAX_AUDIO or not is_base64(audio):
+    if base64_length(audio) > MAX_AUDIO or not is_base64(audio):
         raise Complaint("invalid_value", "Invalid 'audio'. Expected base64-encoded audio of at most 15 MiB.", "audio")
     return audio

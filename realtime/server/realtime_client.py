@@ -20,8 +20,8 @@ from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
 
 PROTOCOL = "realtime"
-MAX_MESSAGE = MAX_AUDIO + 65_536
-"""The Realtime API's own bound on an event, in bytes."""
+MAX_MESSAGE = MAX_AUDIO * 4 // 3 + 65_536
+"""The longest event, in bytes: audio in base64, and what is around it."""
 MESSAGES = 65_536
 """What may wait for a client."""
 

@@ -69,6 +69,8 @@ class RealtimeDoor:
             return await turn_away(request, Complaint("beta_api_shape_disabled", message), BETA_CLOSE)
         if "call_id" in request.query:
             return await self._join(request, request.query["call_id"])
+        if request.query.get("intent") == "transcription":
+            raise Complaint("invalid_value", "Transcription sessions are not served here.", "intent")
         client = RealtimeClient(self._limits, self._telemetry, BetaCodec() if beta else None)
         self._clients.add(client)
         try:

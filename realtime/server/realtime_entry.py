@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from realtime.errors import Forbidden, GatewayError, InvalidRequest, Unauthorized
+from realtime.errors import Forbidden, GatewayError, InvalidRequest, Unauthorized, UpstreamRejected
 from realtime.gateway import FaceParams, Gateway
 from realtime.protocol import appserver as app
 from realtime.protocol import json
@@ -83,9 +83,11 @@ class Entry:
             try:
                 return await handler(request)
             except Complaint as complaint:
-                return json_answer({"error": complaint.body}, status=400)
+                return json_answer({"error": complaint.body}, status=503 if complaint.kind == "server_error" else 400)
             except GatewayError as error:
                 self._telemetry.call_refused(told(error).code)
+                if isinstance(error, UpstreamRejected) and error.fault is not None:
+                    return json_answer({"error": dict(error.fault)}, status=400)
                 return _refused(told(error))
 
         return answer
@@ -130,7 +132,7 @@ def _refused(error: GatewayError) -> web.Response:
     """An error in the API's shape; its codes are ours, but for a wrong key."""
     status = refusal(error).status
     code = "invalid_api_key" if isinstance(error, Unauthorized) else error.code
-    param = error.field if isinstance(error, InvalidRequest) else None
+    param = error.field.removeprefix("transport.") if isinstance(error, InvalidRequest) and error.field else None
     kind = "server_error" if status >= 500 else "invalid_request_error"
     body = Complaint(code, error.message, param, kind=kind).body
     answer = json_answer({"error": body}, status=400 if status == 422 else status)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from realtime.core.actions import CloseReason, Interrupt
+from realtime.core.actions import CloseReason, Relay
 from realtime.core.recent import Recent
 from realtime.errors import Overloaded, SessionNotFound
 from realtime.protocol import json
@@ -56,6 +56,7 @@ class DataChannel:
         """The page is a client of this call."""
         self._session = session
         self._number = session.clients.join(self)
+        session.clients.has_peer = True
 
     async def run(self) -> None:
         """Take the page's events, one after the other, until cancelled or the call is over."""
@@ -67,9 +68,7 @@ class DataChannel:
                 return
 
     def relay(self, text: str, shed: Shed) -> None:
-        """A server event; sound goes by the peer."""
-        if shed is Shed.AUDIO:
-            return
+        """A server event."""
         if any(kind in text for kind in _LOOKED_AT):
             event = json.decode_object(text)
             self._put(text)
@@ -127,8 +126,6 @@ class DataChannel:
             match event.get("type"):
                 case "input_audio_buffer.append":
                     await session.clients.append_audio(audio_of(event))
-                case "output_audio_buffer.clear":
-                    session.post(Interrupt())
                 case _:
                     await session.clients.take(event, self._number)
         except Complaint as complaint:
@@ -137,16 +134,22 @@ class DataChannel:
             self._complain(Complaint("overloaded", error.message, kind="server_error"), event.get("event_id"))
 
     def _complain(self, complaint: Complaint, event_id: object) -> None:
-        self._emit(complaint.event(event_id if isinstance(event_id, str) else None))
+        self._put(json.encode(self._named(complaint.event(event_id if isinstance(event_id, str) else None))))
 
     def _tell(self, change: tuple[_Change, str] | None) -> None:
-        if change is not None:
-            kind, response_id = change
-            self._emit({"type": f"output_audio_buffer.{kind}", "response_id": response_id})
+        """To the page, and to whoever looks on beside it."""
+        if change is None:
+            return
+        kind, response_id = change
+        event = self._named({"type": f"output_audio_buffer.{kind}", "response_id": response_id})
+        if self._session is None:
+            self._put(json.encode(event))
+        else:
+            self._session.clients.relay(Relay(event, None))
 
-    def _emit(self, event: JsonObject) -> None:
+    def _named(self, event: JsonObject) -> JsonObject:
         self._event_number += 1
-        self._put(json.encode({"event_id": f"event_channel_{self._event_number}", **event}))
+        return {"event_id": f"event_channel_{self._event_number}", **event}
 
     def _put(self, text: str) -> None:
         if self._state == "awaited":

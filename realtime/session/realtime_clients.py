@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from realtime.core.actions import ClientJoined, ClientSent, CloseReason, Relay
+from realtime.core.actions import ClientJoined, ClientSent, CloseReason, Interrupt, Relay
 from realtime.core.conversation import Conversation
 from realtime.protocol import json
 from realtime.protocol.appserver import Shed
@@ -48,6 +49,9 @@ class RealtimeClients:
         self._append = append
         self._sinks: dict[int, RealtimeSink] = {}
         self._number = 0
+        self._on_the_way: deque[Relay] = deque()
+        self.has_peer = False
+        """Sound goes by a WebRTC peer of ours, and so to no client; ``output_audio_buffer.*`` is for all of them."""
 
     def __len__(self) -> int:
         return len(self._sinks)
@@ -67,6 +71,9 @@ class RealtimeClients:
 
     async def take(self, event: JsonObject, number: int) -> None:
         """An event of a client's; done when the call has taken it, so that what follows stays behind it."""
+        if self.has_peer and event.get("type") == "output_audio_buffer.clear":
+            self._post(Interrupt())
+            return
         taken: asyncio.Future[Commit | None] = asyncio.get_running_loop().create_future()
         self._post(Delivery(ClientSent(event, number), taken))
         await taken
@@ -84,9 +91,17 @@ class RealtimeClients:
     # -- to them -----------------------------------------------------------------------------------
 
     def relay(self, action: Relay) -> None:
-        """To one, or to all, serialised once."""
-        if not self._sinks:
+        """To one, or to all, serialised once. What a sink relays as it is told stands behind that for everybody."""
+        if not self._sinks or (self.has_peer and action.shed is Shed.AUDIO):
             return
+        self._on_the_way.append(action)
+        if len(self._on_the_way) > 1:
+            return
+        while self._on_the_way:
+            self._send(self._on_the_way[0])
+            self._on_the_way.popleft()
+
+    def _send(self, action: Relay) -> None:
         text = json.encode(action.event)
         for number, sink in list(self._sinks.items()):
             if action.to in (None, number):

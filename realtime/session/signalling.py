@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from realtime.core.config import SessionConfig
 from realtime.errors import UpstreamConnectFailed, UpstreamError, UpstreamRejected
 from realtime.protocol import json
+from realtime.protocol.json import JsonObject
 from realtime.session.blotter import Blotter
 from realtime.session.upstream import UpstreamConnection, connected, credentials, realtime_url
 from realtime.settings import UpstreamSettings
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_SDP_BYTES = 65_536
 MAX_CALL_ID = 256
+_REQUESTS_FAULT = (400, 413, 415, 422)
 SHOWN_CHARS = 500
 """So much of an upstream's refusal is told."""
 HANG_UP_S = 5.0
@@ -154,9 +156,20 @@ def _answer(reply: http.Reply) -> str:
 def _rejected(reply: http.Reply, key: str | None) -> UpstreamRejected:
     """A refusal, with the upstream's words when the request was at fault."""
     message = f"the upstream refused the call: unexpected status {reply.status}"
+    fault = None
     if 400 <= reply.status < 500:
-        words = Blotter(key).blot(reply.body.decode(errors="replace"))
-        shown = " ".join(str(words).split())[:SHOWN_CHARS]
+        words = str(Blotter(key).blot(reply.body.decode(errors="replace")))
+        shown = " ".join(words.split())[:SHOWN_CHARS]
         message = f"{message}: {shown}" if shown else message
+        fault = _fault(words) if reply.status in _REQUESTS_FAULT else None
     retry_after_ms = int(reply.retry_after * 1000) if reply.retry_after is not None else None
-    return UpstreamRejected(message, status=reply.status, retry_after_ms=retry_after_ms)
+    return UpstreamRejected(message, status=reply.status, retry_after_ms=retry_after_ms, fault=fault)
+
+
+def _fault(body: str) -> JsonObject | None:
+    """The API's ``error`` object, where the body holds one."""
+    try:
+        error = json.decode_object(body).get("error")
+    except ValueError:
+        return None
+    return error if isinstance(error, dict) and isinstance(error.get("message"), str) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from realtime.core import actions as act
@@ -32,6 +34,27 @@ def test_a_response_that_is_said_to_be_cancelled_ends_once_as_the_api_has_it(mem
     assert [(body["id"], body["status"]) for body in _ends(driver)] == [("r1", "cancelled")]
     driver.lose()
     assert len(_ends(driver)) == 1
+
+
+@pytest.mark.parametrize("event_id", ["preamble", None])
+def test_a_settled_session_that_is_refused_ends_the_call_also_where_the_error_names_no_event(
+    event_id: str | None,
+) -> None:
+    opening: JsonObject = {"type": "realtime", "voice": "bob"}
+    driver = Driver(face=replace(FACE, opening=opening))
+    error = {"type": "invalid_request_error", "code": "unknown_parameter", "message": "No.", "param": "session.voice"}
+    driver.receive("error", error={**error, "event_id": event_id})
+    told = [action.event["error"]["param"] for action in driver.of(act.Relay)]
+    assert told == ["session.voice"]
+    assert [action.reason for action in driver.of(act.Close)] == ["error"]
+
+
+def test_a_session_that_nobody_settled_begins_also_when_an_error_that_names_no_event_refuses_it() -> None:
+    driver = Driver(face=FACE)
+    error = {"type": "invalid_request_error", "code": "unknown_parameter", "message": "No.", "param": "session.tools"}
+    driver.receive("error", error=error)
+    assert [action.event["type"] for action in driver.of(act.Relay)] == ["session.created", "error"]
+    assert driver.of(act.Close) == []
 
 
 def test_an_id_that_is_used_again_ends_again() -> None:

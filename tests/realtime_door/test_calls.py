@@ -18,6 +18,7 @@ from realtime.protocol.json import JsonObject
 from tests.gateway.browser_peer import Page, calling
 from tests.realtime_door.house import House, Talk, words
 from tests.realtime_door.house import house as opened
+from tests.transports.line import caller_connection
 
 SESSION = {"type": "realtime", "instructions": "Be kind.", "audio": {"output": {"voice": "cedar"}}}
 
@@ -41,23 +42,42 @@ class Caller:
         return await self._post(data=offer.encode(), headers={"Content-Type": "application/sdp"})
 
     async def form(self, offer: str) -> str:
-        with aiohttp.MultipartWriter("form-data") as form:
-            for name, kind, text in (
-                ("sdp", "application/sdp", offer),
-                ("session", "application/json", json.dumps(SESSION)),
-            ):
-                part = form.append(text, {"Content-Type": kind})
-                part.set_content_disposition("form-data", name=name)
-            return await self._post(data=form)
+        return await self._post(data=_form(offer, SESSION))
+
+    async def refused(self, offer: str, session: JsonObject) -> tuple[int, JsonObject]:
+        """The status, and what is wrong with the session."""
+        status, _, text, _ = await self._ask(data=_form(offer, session))
+        error: JsonObject = json.loads(text)["error"]
+        return status, error
 
     async def _post(self, **request: Any) -> str:
+        status, kind, text, self.location = await self._ask(**request)
+        assert (status, kind) == (201, "application/sdp"), text
+        return text
+
+    async def _ask(self, **request: Any) -> tuple[int, str, str, str]:
         headers = {"Authorization": f"Bearer {self._key}", **request.pop("headers", {})}
         url = f"{self._house.url}/realtime/calls?model=gpt-realtime"
         async with aiohttp.ClientSession() as http, http.post(url, headers=headers, **request) as answer:
-            text = await answer.text()
-            assert (answer.status, answer.content_type) == (201, "application/sdp"), text
-            self.location = answer.headers["Location"]
-            return text
+            return answer.status, answer.content_type, await answer.text(), answer.headers.get("Location", "")
+
+
+async def _offer() -> str:
+    """One that nobody stands behind any more."""
+    connection = caller_connection()
+    connection.addTransceiver("audio")
+    connection.createDataChannel("oai-events")
+    await connection.setLocalDescription(await connection.createOffer())
+    await connection.close()
+    return connection.localDescription.sdp
+
+
+def _form(offer: str, session: JsonObject) -> aiohttp.MultipartWriter:
+    form = aiohttp.MultipartWriter("form-data")
+    parts = (("sdp", "application/sdp", offer), ("session", "application/json", json.dumps(session)))
+    for name, kind, text in parts:
+        form.append(text, {"Content-Type": kind}).set_content_disposition("form-data", name=name)
+    return form
 
 
 def events(page: Page) -> list[JsonObject]:
@@ -105,6 +125,43 @@ async def test_a_call_of_a_page_and_the_sideband_of_its_server(house: House) -> 
             await client.realtime.calls.hangup(call_id)
         await page.see(lambda: page.is_left)
     assert ("assistantMessage", "hello to the page") in await house.lines(side.thread_id)
+
+
+async def test_a_sideband_sees_and_may_cut_what_the_page_hears(house: House) -> None:
+    caller = Caller(house)
+    async with called(caller.raw) as page, house.client() as client:
+        call_id = caller.location.rpartition("/")[2]
+        async with client.realtime.connect(call_id=call_id) as connection:
+            side = Talk(connection)
+            await side.say("please count to twenty slowly")
+            await connection.response.create()
+            started = await side.until("output_audio_buffer.started")
+            await connection.output_audio_buffer.clear()
+            cleared = await side.until("output_audio_buffer.cleared")
+            assert cleared.response_id == started.response_id
+            assert "response.output_audio.delta" not in {event.type for event in side.events}
+            assert (await told(page, "output_audio_buffer.cleared"))["response_id"] == cleared.response_id
+            await side.say("and now?")
+            await connection.response.create()
+            await side.until("output_audio_buffer.stopped")
+            assert [event.type for event in side.events].index("response.done") < len(side.events) - 1
+
+
+@pytest.mark.parametrize("webrtc", ["gateway", "upstream"])
+@pytest.mark.parametrize(
+    ("members", "code", "param"),
+    [
+        ({"colour": 1}, "unknown_parameter", "session.colour"),
+        ({"audio": {"output": {"voice": "bob"}}}, "invalid_value", "session.audio.output.voice"),
+    ],
+)
+async def test_a_session_that_the_voice_model_refuses_makes_no_call(
+    tmp_path: Path, mock: MockServer, webrtc: str, members: JsonObject, code: str, param: str
+) -> None:
+    async with opened(tmp_path, mock, session={"webrtc": webrtc}) as house:
+        status, error = await Caller(house).refused(await _offer(), {"type": "realtime", **members})
+        assert (status, error["code"], error["param"]) == (400, code, param)
+        assert error["type"] == "invalid_request_error"
 
 
 async def test_an_item_that_is_too_large_for_the_data_channel_comes_without_its_sound(house: House) -> None:

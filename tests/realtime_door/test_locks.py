@@ -12,10 +12,11 @@ from typing import Any
 import aiohttp
 import pytest
 from openai import AsyncOpenAI, BadRequestError, PermissionDeniedError
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime.mock.server import MockServer
 from realtime.protocol.appserver import ThreadStartParams
+from realtime.protocol.json import JsonObject
 from tests.canary import Canary
 from tests.realtime_door.house import House, Talk, talking, words
 from tests.realtime_door.house import house as opened
@@ -86,6 +87,19 @@ async def test_a_secret_opens_one_session_of_its_thread(house: House) -> None:
         with pytest.raises(InvalidStatus, match="401"):
             async with client.realtime.connect(model="x"):
                 pass
+
+
+@pytest.mark.parametrize("members", [{"colour": 1}, {"audio": {"output": {"speed": 9}}}, {"instructions": 5}])
+async def test_a_settled_session_that_the_voice_model_refuses_is_none(house: House, members: JsonObject) -> None:
+    async with house.client(TOKEN) as owner:
+        body = {"session": {"type": "realtime", **members}}
+        secret = (await owner.post("/realtime/client_secrets", body=body, cast_to=dict[str, Any]))["value"]
+    async with house.client(secret) as client, client.realtime.connect(model="gpt-realtime") as connection:
+        error = json.loads(await connection.recv_bytes())
+        assert (error["type"], error["error"]["type"]) == ("error", "invalid_request_error")
+        assert error["error"]["param"].startswith("session.")
+        with pytest.raises(ConnectionClosed):
+            await connection.recv_bytes()
 
 
 async def test_a_secret_is_no_token_of_the_other_doors(house: House) -> None:

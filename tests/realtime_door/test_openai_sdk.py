@@ -68,6 +68,39 @@ async def test_a_spoken_turn_by_voice_detection(house: House) -> None:
         assert started.audio_start_ms == pytest.approx(200, abs=20)
 
 
+async def test_whoever_wants_no_transcription_is_shown_none_and_the_thread_has_the_words(house: House) -> None:
+    async with house.client() as client, client.realtime.connect(model="gpt-realtime") as connection:
+        talk = Talk(connection)
+        heard: Any = {"turn_detection": None, "transcription": None}
+        await connection.session.update(
+            session={"type": "realtime", "output_modalities": ["text"], "audio": {"input": heard}}
+        )
+        await talk.until("session.updated")
+        await connection.input_audio_buffer.append(audio=base64_of(silence(300)))
+        await connection.input_audio_buffer.commit()
+        item_id = (await talk.until("conversation.item.done")).item.id
+        await talk.ask("anything?")
+        await connection.conversation.item.retrieve(item_id=item_id)
+        item = (await talk.until("conversation.item.retrieved")).item
+        assert [part.transcript for part in item.content] == [None]
+        assert not [event.type for event in talk.events if "transcription" in event.type]
+    lines = await house.lines(talk.thread_id)
+    said = sorted(kind for kind, text in lines if text)
+    assert said == ["assistantMessage", "userMessage", "userMessage"]
+
+
+async def test_an_event_may_hold_all_the_sound_that_the_api_takes(house: House) -> None:
+    async with house.client() as client, client.realtime.connect(model="gpt-realtime") as connection:
+        talk = Talk(connection)
+        await connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+        await talk.until("session.updated")
+        await connection.input_audio_buffer.append(audio=base64_of(bytes(15 * 1024 * 1024)))
+        await connection.input_audio_buffer.commit()
+        await talk.until("input_audio_buffer.committed")
+        await connection.input_audio_buffer.append(audio=base64_of(bytes(15 * 1024 * 1024 + 3)))
+        assert (await talk.until("error")).error.param == "audio"
+
+
 async def test_its_own_function_call(house: House) -> None:
     async with house.client() as client, talking(client) as talk:
         await talk.connection.session.update(session={"type": "realtime", "tools": [TOOL]})

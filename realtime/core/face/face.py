@@ -26,7 +26,7 @@ from realtime.core.face.endings import ending
 from realtime.core.face.inquiries import ASKED, PREFIX, REPEATED, Inquiries, Inquiry
 from realtime.core.face.screen import Screen
 from realtime.core.face.shape import can_be_shown, check
-from realtime.core.face.spoken_turns import SpokenTurns
+from realtime.core.face.spoken_turns import SpokenTurns, without_words
 from realtime.core.faults import Verdict, judge
 from realtime.core.upstreams import PREAMBLE
 from realtime.protocol import realtime as ev
@@ -61,6 +61,8 @@ class Face:
         self._waiting: deque[ClientSent] = deque()
         self._updates: dict[str, Update | None] = {}
         self._created = False
+        self.opening_refused = False
+        """The upstream will not have the session that was settled beforehand: then there is none."""
         self._number = 0
         self._turns = SpokenTurns(self._screen)
         self._handlers: dict[str, Callable[[Inquiry], None]] = {
@@ -273,7 +275,8 @@ class Face:
             shown = self._screen.begin(values, asked=is_clients)
         else:
             self._follow(event, values)
-            shown = [] if self._edits.is_told(values) else self._screen.show(values)
+            seen = without_words(values) if self.configuration.transcription_hidden else values
+            shown = [] if seen is None or self._edits.is_told(values) else self._screen.show(seen)
         shed = Shed.AUDIO if isinstance(event, ev.OutputAudioDelta) else Shed.NEVER
         for each in shown:
             self._call.emit(Relay(each, None, shed))
@@ -325,12 +328,15 @@ class Face:
     def _error(self, event: ev.ErrorEvent) -> None:
         event_id = event.error.event_id
         inquiry = self._inquiries.refused(event_id) if event_id is not None else self._guess(event.error)
-        for known, update in list(self._updates.items()):
-            about = known == event_id or (event_id is None and _is_about_session(event.error))
-            if about and (update is not None or event_id is not None or not self._created):
-                del self._updates[known]
-                break
-        if event_id == PREAMBLE and not self._created:
+        refused = self._refused_update(event)
+        if refused is not None:
+            del self._updates[refused]
+        if refused == PREAMBLE and not self._created:
+            if self._config.opening is not None:
+                self.opening_refused = True
+                values = event.model_dump(exclude_unset=True)
+                self._relay({**values, "error": {**values["error"], "event_id": None}})
+                return
             self._begin()  # what the upstream holds instead is not known: what was wanted is shown
         verdict = judge(event.error.code, event_id)
         if inquiry is not None:
@@ -339,6 +345,16 @@ class Face:
                 self._refuse(inquiry, event)
         elif event_id is None and verdict is Verdict.SURFACE:
             self._relay(event.model_dump(exclude_unset=True))
+
+    def _refused_update(self, event: ev.ErrorEvent) -> str | None:
+        """The update that the error refuses, by name; one that names none refuses the oldest that it may be about."""
+        event_id = event.error.event_id
+        if event_id is not None:
+            return event_id if event_id in self._updates else None
+        if not _is_about_session(event.error):
+            return None
+        doubtful = (known for known, update in self._updates.items() if update is not None or not self._created)
+        return next(doubtful, None)
 
     def _guess(self, error: ev.ErrorDetail) -> Inquiry | None:
         """Whose event is refused by an error that names none."""

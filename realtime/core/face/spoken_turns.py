@@ -11,6 +11,26 @@ from realtime.protocol.json import JsonObject
 LOST = {"type": "server_error", "code": "upstream_lost", "message": "The transcription was lost."}
 
 
+TRANSCRIPTION = "conversation.item.input_audio_transcription."
+
+
+def without_words(event: JsonObject) -> JsonObject | None:
+    """The event as a client sees it that wants no transcription; None where it is nothing else."""
+    if event["type"].startswith(TRANSCRIPTION):
+        return None
+    item = event.get("item")
+    content = item.get("content") if item is not None else None
+    if item is None or not isinstance(content, list):
+        return event
+    parts = [_wordless(part) for part in content]
+    return {**event, "item": {**item, "content": parts}}
+
+
+def _wordless(part: JsonObject) -> JsonObject:
+    heard = part.get("type") == "input_audio"
+    return {name: value for name, value in part.items() if not heard or name != "transcript"}
+
+
 class SpokenTurns:
     """Speech that goes on, and turns whose words are awaited."""
 
@@ -40,6 +60,5 @@ class SpokenTurns:
             self._speech = None
         for item_id in self._transcribing:
             if transcripts and item_id in self._screen.known:
-                kind = "conversation.item.input_audio_transcription.failed"
-                yield {"type": kind, "item_id": item_id, "content_index": 0, "error": LOST}
+                yield {"type": f"{TRANSCRIPTION}failed", "item_id": item_id, "content_index": 0, "error": LOST}
         self._transcribing.clear()
