@@ -101,7 +101,7 @@ class Conversation:
 def approved(items: list[Item]) -> list[Item]:
     """The requests that the client has approved and nothing has called yet, in order."""
     requests = {item.id: item for item in items if item.kind == "mcp_approval_request"}
-    called = {item.body["approval_request_id"] for item in items if item.kind == "mcp_call"}
+    called = {item.body.get("approval_request_id") for item in items if item.kind == "mcp_call"}
     answers = (item.body for item in items if item.kind == "mcp_approval_response")
     granted = [answer["approval_request_id"] for answer in answers if answer["approve"]]
     return [requests[each] for each in granted if each in requests and each not in called]
@@ -136,4 +136,4 @@ def _line(item: Item, names: dict[str, str]) -> Line:
 
 def _outcome(body: JsonObject) -> str:
     """What an MCP call came to, in words."""
-    return str(body["error"]["message"]) if body["error"] is not None else str(body["output"] or "")
+    return str(body["error"]["message"]) if "error" in body else str(body["output"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from realtime.mock.buffer import InputBuffer, SpeechStarted, SpeechStopped
 from realtime.mock.configuration import TurnDetection
-from realtime.mock.item import Item
+from realtime.mock.item import UNKNOWN, Item
 from realtime.mock.sound import PCM
 from realtime.mock.speech.contracts import BYTES_PER_MS, Heard, Unheard
 from realtime.mock.state import SessionState
@@ -192,7 +192,7 @@ class Ears:
     def _committed(self, sound: bytes, *, silent: bool = False) -> Iterator[JsonObject]:
         state = self._state
         body = {"id": self._turn(), "object": "realtime.item", "status": "completed", "type": "message", "role": "user"}
-        content = [{"type": "input_audio", "transcript": None}]
+        content = [{"type": "input_audio", "transcript": UNKNOWN}]
         item = Item({**body, "content": content}, {0: bytearray(sound)}, state.configuration.input_format)
         if self._own_words is not None:
             item.heard = self._own_words

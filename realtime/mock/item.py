@@ -11,6 +11,9 @@ from realtime.mock.schema import wrong_value
 from realtime.mock.sound import PCM, AudioFormat, decode_audio
 from realtime.protocol.json import JsonObject
 
+UNKNOWN = ""
+"""What a transcript or an MCP call's output is as long as nobody knows it: no item holds null, and the published
+``@openai/agents-realtime`` breaks down on items that lack these two."""
 SOUND_PARTS = ("input_audio", "output_audio")
 _ANSWERS = ("function_call", "mcp_call", "mcp_approval_request")
 _NEW_IDS = {"mcp_call": "mcp", "mcp_approval_request": "mcpr", "mcp_approval_response": "mcpa"}
@@ -104,7 +107,7 @@ def new_item(given: JsonObject, new_id: Callable[[str], str], sound_format: Audi
     for index, part in enumerate(parts):
         if part["type"] == "input_audio":
             item.sounds[index] = bytearray(decode_audio(part.pop("audio"), f"{path}.content[{index}].audio"))
-            part.setdefault("transcript", None)
+            part.setdefault("transcript", UNKNOWN)
     item.body["content"] = parts
     return item
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from realtime.mock.conversation import Conversation
 from realtime.mock.hearings import Hearing
 from realtime.mock.ids import Ids
-from realtime.mock.item import Item, identity
+from realtime.mock.item import UNKNOWN, Item, identity
 from realtime.mock.loudspeaker import Loudspeaker
 from realtime.mock.mouth import Mouth, Piece, Utterance
 from realtime.mock.plan import Plan
@@ -181,7 +181,8 @@ class Response:
         yield from self._close(item, "completed")
 
     def _call_remote(self, part: Call, remote: RemoteTool) -> Performance:
-        rest = {"approval_request_id": part.approval_request_id, "output": None, "error": None}
+        request = part.approval_request_id
+        rest = {"output": UNKNOWN} | ({} if request is None else {"approval_request_id": request})
         item = self._begin(remote.item("mcp_call", "") | rest)
         yield from self._item_added(item)
         yield from self._write_arguments(item, part.arguments)
@@ -202,6 +203,8 @@ class Response:
         names = {"call_id": item.body["call_id"]} if item.kind == "function_call" else {}
         for start in range(0, len(arguments), _ARGUMENTS_A_DELTA):
             delta = arguments[start : start + _ARGUMENTS_A_DELTA]
+            if item.kind == "mcp_call":  # of all deltas the only one whose type has it
+                names = {"obfuscation": "x" * (_ARGUMENTS_A_DELTA - len(delta))}
             item.body["arguments"] += delta
             self._text_tokens += text_tokens(delta)
             yield self._at(item, kind, **names, delta=delta)
@@ -289,9 +292,9 @@ class Response:
         body = item.body
         if not self._calling:
             return self._at(item, "response.mcp_call_arguments.done", arguments=body["arguments"])
-        if body["output"] is None and body["error"] is None:
+        if not item.fresh:  # nothing came of it
             body["error"] = {"type": "tool_execution_error", "message": "The response was cancelled."}
-        return self._about_call(item, "completed" if body["error"] is None else "failed")
+        return self._about_call(item, "failed" if "error" in body else "completed")
 
     def _about_call(self, item: Item, state: str) -> JsonObject:
         index = self._output.index(item)

@@ -196,9 +196,10 @@ class OrderChecker:
     def _mcp_call_over(self, event: JsonObject) -> None:
         item = event["item"]
         assert (item["id"], "response.mcp_call_arguments.done") in self.ended, event
-        found = {(False, False): None, (True, False): "completed", (False, True): "failed"}
-        outcome = found[item["output"] is not None, item["error"] is not None]
-        assert self.mcp_calls.get(item["id"]) == outcome, event
+        outcome = self.mcp_calls.get(item["id"])
+        assert outcome != "in_progress", event
+        assert ("error" in item) == (outcome == "failed"), event
+        assert not item["output"] or outcome == "completed", event
 
     def _conversation_item_deleted(self, event: JsonObject) -> None:
         self.items.remove(event["item_id"])

@@ -25,11 +25,21 @@ TYPES: dict[str, type[BaseModel]] = dict(_types())
 
 
 def check(event: JsonObject) -> None:
-    """Fails for an event whose type is unknown, or whose members are wrong, missing, or unknown to the SDK."""
+    """Fails for an event whose type is unknown, or whose members are wrong, missing, or unknown to the SDK.
+
+    So it does for items and parts that hold null.
+    """
     assert event["event_id"], event
     parsed = TYPES[event["type"]].model_validate(event, strict=True)
     unknown = set(_unlisted(parsed, "")) - UNLISTED
     assert not unknown, f"{event['type']}: {unknown}"
+    told = [event.get("item"), event.get("part"), *event.get("response", {}).get("output", [])]
+    assert not any(map(_holds_null, told)), event
+
+
+def _holds_null(value: Any) -> bool:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(member is None or _holds_null(member) for member in members)
 
 
 def _unlisted(value: Any, path: str) -> Iterator[str]:

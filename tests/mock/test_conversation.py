@@ -204,7 +204,7 @@ def test_pictures_and_several_sounds_are_taken() -> None:
     content.insert(1, {"type": "input_image", "image_url": "data:image/jpeg;base64,/9j/AA=="})
     added, _ = talk.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
     (retrieved,) = talk.send("conversation.item.retrieve", item_id=added["item"]["id"])
-    told = [{"transcript": None, **part} if part["type"] == "input_audio" else part for part in content]
+    told = [{"transcript": "", **part} if part["type"] == "input_audio" else part for part in content]
     assert retrieved["item"]["content"] == told
 
 

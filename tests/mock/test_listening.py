@@ -30,7 +30,7 @@ def test_appending_is_never_confirmed_and_committing_makes_an_item() -> None:
     assert committed["type"] == "input_audio_buffer.committed"
     assert committed["previous_item_id"] == typed
     assert added["item"]["id"] == done["item"]["id"] == committed["item_id"]
-    assert added["item"]["content"] == [{"type": "input_audio", "transcript": None}]
+    assert added["item"]["content"] == [{"type": "input_audio", "transcript": ""}]
     assert talk.wait(5.0) == []
     (retrieved,) = talk.send("conversation.item.retrieve", item_id=committed["item_id"])
     assert base64.b64decode(retrieved["item"]["content"][0]["audio"]) == pcm

@@ -15,6 +15,8 @@ from tests.mock.order import OrderChecker
 from tests.mock.remote import ECHO, Hosted, equip, equipped, free, outputs
 from tests.mock.talk import Talk, function, said, server
 
+DISK_FULL = {"type": "tool_execution_error", "message": "The disk is full."}
+
 
 def approve(talk: Talk, request: JsonObject, *, approve: bool = True, **members: Any) -> list[JsonObject]:
     item = {"type": "mcp_approval_response", "approval_request_id": request["id"], "approve": approve, **members}
@@ -134,23 +136,44 @@ class TestCalls:
         ]
         (call,) = response["output"]
         assert (call["server_label"], call["name"], call["arguments"]) == ("docs", "echo", '{"text": "there"}')
-        assert (call["output"], call["error"]) == ("there", None)
+        assert call["output"] == "there"
         assert talk.wait(5.0) == []
         assert said(talk.respond()) == "there"
+
+    def test_a_call_has_no_member_without_a_value(self) -> None:
+        talk = equipped(
+            free("docs"), script=Hosted(docs=McpServer((McpTool("write", error=DISK_FULL), McpTool("echo"))))
+        )
+        for text in (ECHO, "please call write with {}"):
+            talk.ask(text)
+        items = [event["item"] for event in talk.events if "item" in event]
+        shown = [item for item in items if item["type"] == "mcp_call"]
+        assert shown
+        assert not [item for item in shown if None in item.values() or "approval_request_id" in item]
+        assert {item["output"] for item in shown} == {"", "there"}
+        assert [item["error"] for item in shown if "error" in item] == [DISK_FULL] * 2
+        assert talk.last("response.done")["response"]["output"][-1]["error"] == DISK_FULL
+
+    def test_deltas_of_the_arguments_are_obfuscated(self) -> None:
+        talk = equipped(free("docs"))
+        talk.ask('please call echo with {"text": "a longer one, in two pieces"}')
+        deltas = talk.all("response.mcp_call_arguments.delta")
+        assert len(deltas) > 1
+        assert len({len(event["delta"] + event["obfuscation"]) for event in deltas}) == 1
 
     @pytest.mark.parametrize(
         "error",
         [
             {"type": "protocol_error", "code": -32601, "message": "No such method."},
             {"type": "http_error", "code": 502, "message": "Bad gateway."},
-            {"type": "tool_execution_error", "message": "The disk is full."},
+            DISK_FULL,
         ],
     )
     def test_a_call_that_fails(self, error: JsonObject) -> None:
         talk = equipped(free("docs"), script=Hosted(docs=McpServer((McpTool("write", error=error),))))
         response = talk.ask("please call write with {}")
         assert (response["status"], response["output"][0]["error"]) == ("completed", error)
-        assert response["output"][0]["output"] is None
+        assert response["output"][0]["output"] == ""
         assert talk.all("response.mcp_call.failed")
         assert not talk.all("response.mcp_call.completed")
         assert said(talk.respond()) == error["message"]
