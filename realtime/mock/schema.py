@@ -8,7 +8,7 @@ Realtime API's own code: ``unknown_parameter``, ``missing_required_parameter``, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from realtime.mock.refusal import Refused
@@ -90,14 +90,15 @@ def integer(low: int = 0, high: float = math.inf) -> Check:
     return check
 
 
-def one_of(*values: object) -> Check:
-    """One of some literal values."""
+def one_of(*values: object, unlisted: Collection[object] = ()) -> Check:
+    """One of some literal values; those ``unlisted`` are taken as well, and never told."""
+    kinds = {type(value) for value in values}
     listed = ", ".join(f"'{value}'" for value in values)
 
     def check(value: Any, path: str) -> None:
-        if value in values and not isinstance(value, bool):
+        if not isinstance(value, bool) and (value in values or value in unlisted):
             return
-        if not isinstance(value, (str, int, float)):
+        if type(value) not in kinds:
             raise wrong_type(value, path, "one of " + listed)
         raise wrong_value(path, f"Invalid value: '{value}'. Supported values are: {listed}.")
 
@@ -146,9 +147,9 @@ def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None =
     return members
 
 
-def variant(tag: str, cases: Mapping[str, Check]) -> Check:
-    """An object whose member ``tag`` says which check applies."""
-    tags = one_of(*cases)
+def variant(tag: str, cases: Mapping[str, Check], *, unlisted: Collection[str] = ()) -> Check:
+    """An object whose member ``tag`` says which check applies; refusals list all tags but those ``unlisted``."""
+    tags = one_of(*(case for case in cases if case not in unlisted), unlisted=unlisted)
 
     def choose(value: Any, path: str) -> None:
         mapping(value, path)

@@ -148,6 +148,7 @@ SESSION = variant(
             },
         ),
     },
+    unlisted=("quicksilver",),
 )
 
 # -- items and responses -------------------------------------------------------------------
@@ -168,7 +169,6 @@ def _image(value: object, path: str) -> None:
 
 _CONTENTS: dict[str, Check] = {
     "system": variant("type", {"input_text": _INPUT_TEXT}),
-    "developer": variant("type", {"input_text": _INPUT_TEXT}),
     "user": variant(
         "type",
         {

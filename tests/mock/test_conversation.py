@@ -61,6 +61,12 @@ def test_a_client_may_choose_the_id_once() -> None:
         ({"type": "function_call_output", "call_id": "call_x", "output": ""}, "invalid_tool_call_id", "item.call_id"),
         ({"type": "function_call_output", "call_id": "x", "output": {}}, "invalid_type", "item.output"),
         ({"type": "message", "role": "robot", "content": []}, "invalid_value", "item.role"),
+        (
+            {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "hi"}]},
+            "invalid_value",
+            "item.role",
+        ),
+        ({"type": "message", "role": 5, "content": []}, "invalid_type", "item.role"),
         ({"type": "message", "content": []}, "missing_required_parameter", "item.role"),
         (
             {"type": "message", "role": "system", "content": [{"type": "input_audio", "audio": ""}]},

@@ -223,7 +223,7 @@ def test_the_session_ends_when_its_time_is_over() -> None:
     [
         ({}, "missing_required_parameter", "type"),
         ({"type": "response.jump"}, "invalid_value", "type"),
-        ({"type": 5}, "invalid_value", "type"),
+        ({"type": 5}, "invalid_type", "type"),
         ({"type": ["a"]}, "invalid_type", "type"),
         ({"type": "session.update"}, "missing_required_parameter", "session"),
         ({"type": "session.update", "session": []}, "invalid_type", "session"),
@@ -327,6 +327,33 @@ def test_what_is_accepted_is_shown() -> None:
 def test_each_field_has_its_refusal(session: dict[str, Any], code: str, param: str) -> None:
     error = Talk().refused("session.update", session={"type": "realtime", **session})
     assert (error["code"], error["param"]) == (code, f"session.{param}")
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        ({"type": 5}, "type"),
+        ({"type": None}, "type"),
+        ({"output_modalities": [5]}, "output_modalities[0]"),
+        ({"tools": [{"type": 5}]}, "tools[0].type"),
+        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": "24000"}}}}, "audio.input.format.rate"),
+        ({"audio": {"input": {"noise_reduction": {"type": True}}}}, "audio.input.noise_reduction.type"),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": 5}}}},
+            "audio.input.turn_detection.eagerness",
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_told_from_a_value_that_is_not_listed(session: dict[str, Any], param: str) -> None:
+    error = Talk().refused("session.update", session={"type": "realtime", **session})
+    assert (error["code"], error["param"]) == ("invalid_type", f"session.{param}")
+
+
+def test_the_older_session_type_is_not_offered() -> None:
+    for kind in (5, "beta"):
+        message = Talk().refused("session.update", session={"type": kind})["message"]
+        assert "'realtime', 'transcription'" in message
+        assert "quicksilver" not in message
 
 
 def test_a_transcript_comes_with_probabilities_where_they_are_asked_for() -> None:
