@@ -67,6 +67,7 @@ class Answers:
         state, overrides = self._state, event.get("response") or {}
         if state.configuration.kind == "transcription":
             raise wrong_value("type", "A transcription session has no responses.")
+        state.configuration.check_reasoning(overrides, "response")
         planned = plan(state.configuration.values, overrides, state.servers)
         active = self.active
         if planned.conversation:

@@ -30,6 +30,9 @@ _SEMANTIC_VAD: JsonObject = {
     "create_response": True,
     "interrupt_response": True,
 }
+_REASONING = ("reasoning", "parallel_tool_calls")
+_ANSWERING = ("create_response", "interrupt_response", "idle_timeout_ms")
+"""What voice detection has only where somebody answers."""
 _SEMANTIC_SILENCE_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 300}
 _MERGED = frozenset({("audio",), ("audio", "input"), ("audio", "output")})
 """Objects whose members an update changes one by one; all others are replaced as wholes."""
@@ -69,6 +72,10 @@ class Configuration:
         values = copy.deepcopy(self._values)
         if "tools" in values:
             values["tools"] = without_secrets(values["tools"])
+        detection = values["audio"]["input"].get("turn_detection")
+        if self.kind == "transcription" and detection is not None:
+            for name in _ANSWERING:
+                detection.pop(name, None)
         return {"id": self._id, "expires_at": self.expires_at, **values}
 
     @property
@@ -83,6 +90,7 @@ class Configuration:
         ``fixed_speed`` is that of a response that is being spoken.
         """
         SESSION(patch, "session")
+        self.check_reasoning(patch, "session")
         values = self._values
         if patch["type"] != self.kind:
             transcription = patch["type"] == "transcription"
@@ -157,6 +165,14 @@ class Configuration:
         if self._voice_fixed and self.kind == "realtime" and voice != self._values["audio"]["output"]["voice"]:
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise Refused("cannot_update_voice", message, param=path)
+
+    def check_reasoning(self, given: JsonObject, path: str) -> None:
+        """Raises ``Refused`` for what only models that reason know, where the model is none."""
+        for name in _REASONING:
+            if given.get(name) is not None and not is_large(self._model):
+                where = f"{path}.{name}"
+                message = f"Unknown parameter: '{where}'. It is for models that reason, as '{self._model}' does not."
+                raise Refused("unknown_parameter", message, param=where)
 
     def _check_voice(self, merged: JsonObject) -> None:
         if merged["type"] == "realtime":

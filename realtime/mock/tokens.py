@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,8 @@ _IMAGE_IN_FULL = 765
 _CACHE_STEP = 64
 _CONTEXT = 28_224
 _LARGE_CONTEXT = 96_000
-_LARGE_MODELS = ("gpt-realtime-2",)
+_LARGE_MODELS = re.compile(r"gpt-realtime-[2-9](?:\.\d+)?(?:-|$)")
+"""Not ``gpt-realtime-2025-08-28``, which is a date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ def context_limit(model: str) -> int:
 
 
 def is_large(model: str) -> bool:
-    """True for the models of 128k, false for those of 32k."""
-    return model.startswith(_LARGE_MODELS)
+    """True for the models of 128k, which are those that reason; false for those of 32k."""
+    return _LARGE_MODELS.match(model) is not None
 
 
 def text_tokens(text: str) -> int:

@@ -31,7 +31,7 @@ def check(event: JsonObject) -> None:
     """
     assert event["event_id"], event
     parsed = TYPES[event["type"]].model_validate(event, strict=True)
-    unknown = set(_unlisted(parsed, "")) - UNLISTED
+    unknown = set(unlisted(parsed, "")) - UNLISTED
     assert not unknown, f"{event['type']}: {unknown}"
     told = [event.get("item"), event.get("part"), *event.get("response", {}).get("output", [])]
     assert not any(map(_holds_null, told)), event
@@ -42,11 +42,12 @@ def _holds_null(value: Any) -> bool:
     return any(member is None or _holds_null(member) for member in members)
 
 
-def _unlisted(value: Any, path: str) -> Iterator[str]:
+def unlisted(value: Any, path: str) -> Iterator[str]:
+    """The members of an object of the SDK's that its type does not list."""
     if isinstance(value, BaseModel):
         yield from (f"{path}{name}" for name in value.model_extra or {})
         for name in value.model_fields_set:
-            yield from _unlisted(getattr(value, name, None), f"{path}{name}.")
+            yield from unlisted(getattr(value, name, None), f"{path}{name}.")
     elif isinstance(value, list):
         for element in value:
-            yield from _unlisted(element, path)
+            yield from unlisted(element, path)

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import websockets
 from openai import AsyncOpenAI
+from openai.types.realtime import ClientSecretCreateResponse
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -20,6 +21,7 @@ from realtime.mock.carrier import MemoryCarrier
 from realtime.mock.host import MockHost
 from realtime.mock.magic import DefaultScript
 from realtime.mock.server import MockServer
+from tests.mock.sdk_types import unlisted
 from tests.mock.talk import said
 from tests.mock.wire import PATIENCE_S, Client, address, connected
 from transports.link import MessageLink, memory_pair
@@ -105,6 +107,18 @@ class TestSecrets:
             assert answer.status == 400
             error = (await answer.json())["error"]
         assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
+
+    async def test_the_answer_for_a_transcription_holds_what_its_type_lists(self, locked: MockServer) -> None:
+        heard = {"transcription": {"model": "gpt-4o-transcribe"}, "turn_detection": {"type": "server_vad"}}
+        made = await secret(locked, session={"type": "transcription", "audio": {"input": heard}})
+        parsed = ClientSecretCreateResponse.model_validate(made, strict=True)
+        assert list(unlisted(parsed, "")) == []
+        assert made["session"]["object"] == "realtime.transcription_session"
+        async with websockets.connect(
+            address(locked, ""), additional_headers={"Authorization": f"Bearer {made['value']}"}
+        ) as socket:
+            shown = json.loads(await socket.recv())["session"]
+        assert shown["audio"] == made["session"]["audio"]
 
     async def test_the_sdk_makes_them_and_connects_with_them(self, locked: MockServer) -> None:
         async with AsyncOpenAI(base_url=locked.base_url, api_key="sk-right", max_retries=0) as client:
