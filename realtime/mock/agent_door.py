@@ -14,6 +14,7 @@ from realtime.mock.agent_api import AgentResponse, answer_request
 from realtime.mock.host import MockHost
 from realtime.mock.ids import Ids
 from realtime.protocol import json
+from realtime.protocol.json import JsonObject
 
 _MODELS = ("gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-2", "gpt-5.2")
 
@@ -28,13 +29,24 @@ class AgentDoor:
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
-        return [web.get("/v1/models", self._models), web.post("/v1/responses", self._responses)]
+        return [
+            web.get("/v1/models", self._models),
+            web.get("/v1/models/{model}", self._model),
+            web.post("/v1/responses", self._responses),
+        ]
 
     async def _models(self, request: web.Request) -> web.Response:
         if (denied := self._denied(request)) is not None:
             return denied
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "voxgate"} for name in _MODELS]
-        return edge.json_answer({"object": "list", "data": data})
+        return edge.json_answer({"object": "list", "data": [_shown(name) for name in _MODELS]})
+
+    async def _model(self, request: web.Request) -> web.Response:
+        if (denied := self._denied(request)) is not None:
+            return denied
+        name = request.match_info["model"]
+        if name not in _MODELS:
+            return edge.error(404, "model_not_found", f"The model '{name}' does not exist.", param="model")
+        return edge.json_answer(_shown(name))
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         if (denied := self._denied(request)) is not None:
@@ -48,6 +60,10 @@ class AgentDoor:
             if isinstance(step, float):
                 await asyncio.sleep(step)
         return edge.json_answer(answer.body("failed" if answer.reply.failure else "completed"))
+
+
+def _shown(model: str) -> JsonObject:
+    return {"id": model, "object": "model", "created": 0, "owned_by": "voxgate"}
 
 
 async def _streamed(request: web.Request, answer: AgentResponse) -> web.StreamResponse:

@@ -29,13 +29,27 @@ _CORS = {
 async def refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turns ``Refused`` into a 400, and says of a body that is too large that it is, in the API's shape."""
+    """Tells ``Refused``, bodies that are too large and paths that are not there in the API's shape."""
     try:
         return await handler(request)
     except Refused as refused:
         return error(400, refused.code, refused.message, param=refused.param)
     except web.HTTPRequestEntityTooLarge:
         return error(413, "request_too_large", f"The body of a request holds at most {MAX_MESSAGE} bytes.")
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as wrong:
+        if not f"{request.path}/".startswith("/v1/"):
+            raise
+        return _not_there(request, wrong)
+
+
+def _not_there(request: web.Request, wrong: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> web.Response:
+    # Pages may ask about every path: one that takes nothing but their question is not there.
+    allowed = wrong.allowed_methods - {"OPTIONS"} if isinstance(wrong, web.HTTPMethodNotAllowed) else set()
+    if not allowed:
+        return error(404, "unknown_url", f"Invalid URL ({request.method} {request.path})")
+    answer = error(405, "method_not_supported", f"Not allowed to {request.method} on {request.path}.")
+    answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
 
 
 async def allow_pages(request: web.Request, response: web.StreamResponse) -> None:
