@@ -98,7 +98,7 @@ class Calls:
         """Begin a call: it takes input from now on, and connects in the background.
 
         Raises ``InvalidRequest``, ``ThreadNotFound``, ``Overloaded`` or ``Draining`` where it cannot be begun at all;
-        what else goes wrong, here or later, is notified on the thread.
+        what else goes wrong, here or later, is notified on the thread, behind the answer to whoever asked.
         """
         lane = await self._admit(params)
         try:
@@ -106,7 +106,7 @@ class Calls:
         except (Draining, Overloaded, ThreadNotFound):
             raise
         except GatewayError as error:
-            self._report(lane, error)
+            asyncio.get_running_loop().call_soon(self._report, lane, error)
         return SessionId(params.realtime_session_id or params.session_id or params.thread_id)
 
     async def place(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import merge
@@ -19,6 +19,7 @@ from realtime.errors import Draining, GatewayError, Overloaded, StoreError
 from realtime.protocol import json
 from realtime.protocol.appserver import Draft, Notification, Record, Shed, Thread
 from realtime.protocol.ids import Seq
+from realtime.queues import byte_length
 from realtime.telemetry import Telemetry
 from realtime.threads.store import RecordStore
 
@@ -57,8 +58,8 @@ class Sink(Protocol):
         """Queue the message; never waits, never raises."""
         ...
 
-    async def room(self) -> None:
-        """Wait until there is room for a batch of replayed records; raises ``SlowConsumer`` when it is gone."""
+    async def room(self, size: int) -> None:
+        """Wait until there is room for a replayed message of so many bytes; raises ``SlowConsumer`` when it is gone."""
         ...
 
 
@@ -322,17 +323,14 @@ class ThreadLane:
 
     async def _replay_records(self, sink: Sink, hold: _Hold, after: int, head: int) -> None:
         while after < head and self._holds(sink, hold):
-            await sink.room()
             page = await self.records(after=after, limit=min(PAGE, head - after))
             if not page:
                 return
-            if self._holds(sink, hold):
-                for record in page:
-                    sink.notify(_outgoing(record))
+            await self._give(sink, hold, map(_outgoing, page))
             after = page[-1].seq
 
     async def _release(self, sink: Sink, hold: _Hold) -> None:
-        """Let go what was held, a batch at a time; what comes meanwhile is held too, so the order stays."""
+        """Let go what was held; what comes meanwhile is held too, so the order stays."""
         while self._holds(sink, hold):
             kept = hold.take()
             if not kept:
@@ -341,11 +339,15 @@ class ThreadLane:
                 if holds:
                     holds[0].turn.set()
                 return
-            for start in range(0, len(kept), PAGE):
-                await sink.room()
-                if self._holds(sink, hold):
-                    for message in kept[start : start + PAGE]:
-                        sink.notify(message)
+            await self._give(sink, hold, kept)
+
+    async def _give(self, sink: Sink, hold: _Hold, messages: Iterable[Outgoing]) -> None:
+        """One after the other, each when there is room for it: a record that found none would be missed."""
+        for message in messages:
+            await sink.room(byte_length(message.params_text))
+            if not self._holds(sink, hold):
+                return
+            sink.notify(message)
 
     def _holds(self, sink: Sink, hold: _Hold) -> bool:
         return hold in self._sinks.get(sink, [])

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from realtime.errors import GatewayError, StoreError
 from realtime.lanes import Sink, ThreadLane
@@ -99,8 +99,9 @@ class OpenThreads:
     async def prepare_resume(self, params: app.ThreadResumeParams, sink: Sink) -> Resumption:
         """Fix the head and hold everything newer back for this sink; the door answers the call, then replays."""
         lane = await self.lane(params.thread_id)
+        stored = await self._store.thread(params.thread_id)  # the lane does not hear that it was put away
         head = lane.hold(sink)
-        thread = lane.thread
+        thread = replace(stored, seq=head)
         after = head if params.after_seq is None else params.after_seq
         if after > head or params.epoch not in (None, thread.epoch):
             return Resumption(thread, resumed=False, reason="position_unknown", after=0)

@@ -121,6 +121,11 @@ class Rank(IntEnum):
     """Never shed: records, answers, errors, states."""
 
 
+def byte_length(text: str) -> int:
+    """What a text takes on the wire, as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 class _Parcel(NamedTuple):
     number: int
     text: str
@@ -133,8 +138,9 @@ class ClientOutbox:
     """What waits for one client, bounded in messages and bytes, leaving in the order it came.
 
     When full, audio goes first, oldest first, then deltas. When only records are left and there is no
-    room, ``put`` raises ``SlowConsumer``: the client is to be closed and may come back and resume. A
-    single message above the byte limit passes when nothing else waits.
+    room, ``put`` raises ``SlowConsumer``, and takes nothing any more, lest the client miss what it cannot
+    know of: it is to be closed and may come back and resume. A single message above the byte limit passes
+    when nothing else waits.
 
     One task takes batches; a batch counts as unsent until the next one is asked for.
     """
@@ -151,9 +157,9 @@ class ClientOutbox:
         self._bytes = 0
         self._batch_at: float | None = None
         self._news = asyncio.Event()
-        self._roomy = asyncio.Event()
-        self._roomy.set()
+        self._moved = asyncio.Event()
         self._closed = False
+        self._refused = False
         self.shed_audio = 0
         """Chunks of audio shed so far."""
         self.shed_audio_ms = 0.0
@@ -161,19 +167,18 @@ class ClientOutbox:
 
     def put(self, text: str, rank: Rank, duration_ms: float = 0.0) -> None:
         """Queue a message; ``duration_ms`` is that of its audio. Raises ``SlowConsumer`` when a record has no room."""
-        size = len(text) if text.isascii() else len(text.encode())
+        size = byte_length(text)
         parcel = _Parcel(self._number, text, size, duration_ms, self._clock())
         self._number += 1
-        if not self._make_room(size, rank):
+        if self._refused or not self._make_room(size, rank):
             if rank is Rank.RECORD:
+                self._refused = True
                 raise SlowConsumer("too many messages wait for this client")
             self._count_shed(parcel, rank)
             return
         self._lanes[rank].append(parcel)
         self._count += 1
         self._bytes += size
-        if not self._has_room():
-            self._roomy.clear()
         self._news.set()
 
     async def get_batch(self, max_bytes: int = 65_536) -> list[str]:
@@ -191,18 +196,19 @@ class ClientOutbox:
             batch.append(parcel.text)
             taken += parcel.size
         self._batch_at = self._clock()
-        if self._has_room():
-            self._roomy.set()
+        self._moved.set()
         return batch
 
-    async def room(self) -> None:
-        """Wait until less than half of either bound is used; raises ``SlowConsumer`` once closed.
+    async def room(self, size: int = 0) -> None:
+        """Wait until a message of so many bytes leaves half of either bound free; raises ``SlowConsumer`` once closed.
 
-        For replays: ask before each record, then live messages still find the other half.
+        For replays: ask before each record, then live messages still find the other half. A message that takes
+        more than half waits until nothing else does.
         """
-        while not self._closed and not self._roomy.is_set():
-            await self._roomy.wait()
-        if self._closed:
+        while not self._closed and not self._has_room(size):
+            self._moved.clear()
+            await self._moved.wait()
+        if self._closed or self._refused:
             raise SlowConsumer("the client has gone")
 
     def stalled_for(self) -> float:
@@ -214,7 +220,7 @@ class ClientOutbox:
     def close(self) -> None:
         """No more comes; what waits still leaves."""
         self._closed = True
-        self._roomy.set()
+        self._moved.set()
         self._news.set()
 
     def __len__(self) -> int:
@@ -242,8 +248,10 @@ class ClientOutbox:
             return True
         return self._count < self._max_messages and self._bytes + size <= self._max_bytes
 
-    def _has_room(self) -> bool:
-        return self._count * 2 < self._max_messages and self._bytes * 2 < self._max_bytes
+    def _has_room(self, size: int) -> bool:
+        if not self._count:
+            return True
+        return self._count * 2 < self._max_messages and (self._bytes + size) * 2 < self._max_bytes
 
     def _oldest_lane(self) -> deque[_Parcel]:
         waiting = [lane for lane in self._lanes if lane]

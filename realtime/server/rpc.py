@@ -46,9 +46,9 @@ class ClientConnection:
         """Queue a notification; a client that has no room for a record is ended."""
         self._put(message.rpc, rank(message))
 
-    async def room(self) -> None:
-        """Wait for room for a replayed record; raises ``SlowConsumer`` when the client is gone."""
-        await self._outbox.room()
+    async def room(self, size: int) -> None:
+        """Wait for room for a replayed message; raises ``SlowConsumer`` when the client is gone."""
+        await self._outbox.room(size)
 
     def reply(self, text: str) -> None:
         """Queue an answer."""

@@ -42,9 +42,9 @@ class EventStream:
         if message.method == DELETED:
             self.fail(ThreadNotFound("the thread was deleted"))
 
-    async def room(self) -> None:
-        """Wait for room for a replayed record; raises ``SlowConsumer`` when the listener is gone."""
-        await self._outbox.room()
+    async def room(self, size: int) -> None:
+        """Wait for room for a replayed message; raises ``SlowConsumer`` when the listener is gone."""
+        await self._outbox.room(size)
 
     def stalled_for(self) -> float:
         """For how many seconds something has waited unsent."""

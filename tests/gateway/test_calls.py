@@ -330,6 +330,42 @@ async def test_whoever_comes_back_is_told_whether_a_call_runs(tmp_path: Path, mo
         assert "realtime" not in (await client.call("thread/resume", threadId=thread))["thread"]
 
 
+@pytest.mark.parametrize("texts", [["x" * 95_000] * 12 + ["small"] * 20, ["before", "日" * 600_000, "after", "that"]])
+async def test_whoever_reads_gets_records_of_any_size(texts: list[str], tmp_path: Path, mock: MockServer) -> None:
+    upstream = {"base_url": mock.base_url}
+    async with opened(tmp_path, upstream=upstream) as url, connected(url) as talker, connected(url) as reader:
+        thread = await started(talker)
+        for text in texts:
+            await talker.call("thread/realtime/appendText", threadId=thread, text=text, respond=False)
+        head = (await reader.call("thread/resume", threadId=thread, afterSeq=0))["seq"]
+        await reader.until("thread/replayDone")
+        seqs = [note.params["seq"] for note in reader.notifications if note.item]
+        assert seqs == list(range(1, head + 1))
+        assert [note.item["text"] for note in reader.notifications if note.item.get("role") == "user"] == texts
+
+
+async def test_whoever_comes_back_is_told_that_the_thread_was_put_away(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await started(client)
+        await client.call("thread/archive", threadId=thread)
+        resumed = (await client.call("thread/resume", threadId=thread))["thread"]
+        assert resumed["archived"] is True
+
+
+async def test_why_a_call_cannot_be_begun_is_told_behind_the_answer(tmp_path: Path, mock: MockServer) -> None:
+    async with talking(tmp_path, mock) as client:
+        thread = await client.start_thread()
+        asked = {"threadId": thread, "outputModality": "audio", "voice": "cove"}
+        before = len(client.messages)
+        await client.call("thread/realtime/start", **asked)
+        error = await client.until("thread/realtime/error")
+        assert "cove" in error.params["message"]
+        assert [message.get("method", "answer") for message in client.messages[before:]] == [
+            "answer",
+            "thread/realtime/error",
+        ]
+
+
 async def test_leaving_tells_the_caller_and_keeps_what_was_said(tmp_path: Path, mock: MockServer) -> None:
     settings = load(flags={"data": tmp_path, "server": {"port": 0}, "upstream": {"base_url": mock.base_url}})
     gateway = Gateway(settings)

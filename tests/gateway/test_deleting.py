@@ -68,7 +68,7 @@ class Listener:
     def notify(self, message: Outgoing) -> None:
         self.told.append(message.method)
 
-    async def room(self) -> None:
+    async def room(self, size: int) -> None:
         """There is room."""
 
 

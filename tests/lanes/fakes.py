@@ -114,7 +114,7 @@ class Client:
     def notify(self, message: Outgoing) -> None:
         self.got.append(message)
 
-    async def room(self) -> None:
+    async def room(self, size: int) -> None:
         if self.gated:
             self._asked.set()
             await self._room.wait()

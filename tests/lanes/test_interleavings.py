@@ -58,7 +58,7 @@ class Reader:
         else:
             self._read_live(params["number"], message.shed)
 
-    async def room(self) -> None:
+    async def room(self, size: int) -> None:
         for _ in range(self.slowness):
             await asyncio.sleep(0)  # a slow client, in turns of the loop
 

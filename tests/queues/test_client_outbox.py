@@ -93,6 +93,19 @@ async def test_a_record_without_room_means_a_slow_consumer_and_loses_no_other() 
     assert await drain(outbox) == ["r1", "r2"]
 
 
+async def test_behind_a_record_that_found_no_room_nothing_is_taken() -> None:
+    outbox = ClientOutbox(max_bytes=10)
+    outbox.put("r1", Rank.RECORD)
+    with pytest.raises(SlowConsumer):
+        outbox.put("x" * 9, Rank.RECORD)
+    with pytest.raises(SlowConsumer):
+        outbox.put("r2", Rank.RECORD)
+    outbox.put("d1", Rank.DELTA)
+    with pytest.raises(SlowConsumer):
+        await outbox.room()
+    assert await drain(outbox) == ["r1"]
+
+
 async def test_bytes_are_bounded_as_the_wire_counts_them() -> None:
     outbox = ClientOutbox(max_bytes=10)
     outbox.put("äääää", Rank.RECORD)
@@ -118,6 +131,19 @@ async def test_room_waits_for_half_of_the_bounds() -> None:
         await asyncio.sleep(0)  # one turn of the loop: both wait by now
         assert not any(replay.done() for replay in replays)
         await outbox.get_batch()
+
+
+@pytest.mark.parametrize("size", [60, 600])
+async def test_room_for_much_waits_until_there_is_so_much(size: int) -> None:
+    outbox = ClientOutbox(max_bytes=200)
+    await outbox.room(size)
+    outbox.put("x" * 50, Rank.RECORD)
+    async with asyncio.TaskGroup() as group:
+        replay = group.create_task(outbox.room(size))
+        await asyncio.sleep(0)  # one turn of the loop: it waits by now
+        assert not replay.done()
+        await outbox.get_batch()
+    outbox.put("x" * size, Rank.RECORD)
 
 
 async def test_room_is_refused_when_the_client_has_gone() -> None:

@@ -131,7 +131,7 @@ class FakeThreads(OpenThreads):
         await self.journal.wait("replay", resumption)
         thread = resumption.thread
         for record in self.logs[thread.id][resumption.after : thread.seq]:
-            await sink.room()
+            await sink.room(0)
             sink.notify(_outgoing(record))
         done = {"threadId": thread.id, "seq": thread.seq, "resumed": resumption.resumed}
         sink.notify(Outgoing("thread/replayDone", json.encode(done)))

@@ -140,7 +140,7 @@ class Heard:
     def notify(self, message: Outgoing) -> None:
         json.decode_object(message.rpc)
 
-    async def room(self) -> None:
+    async def room(self, size: int) -> None:
         return
 
 
