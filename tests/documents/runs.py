@@ -109,6 +109,28 @@ def shell(block: Block, place: Place) -> None:
     place.run(["sh", "-ec", commands], folder)
 
 
+def example(block: Block, place: Place) -> None:
+    """The file of ``docs/examples`` that its commands use."""
+    del place
+    assert block.text == example_text(f"{block.marks['as']}.py")
+
+
+def example_text(name: str) -> str:
+    """An example below its docstring, as the pages show it."""
+    return (ROOT / "docs" / "examples" / name).read_text().split("\n\n", 1)[1]
+
+
+def agent(block: Block, place: Place) -> None:
+    """Commands, the last a gateway with an agent of the reader's own: it does what is said."""
+    *commands, serve = block.text.splitlines()
+    place.run(["sh", "-ec", "\n".join(commands)])
+    settings = {"VOXGATE_UPSTREAM__BASE_URL": "embedded", "VOXGATE_SPEECH__ENGINES": "off"}
+    with served(f"{serve} --port 0 --data own-agent", place.folder, settings) as port:
+        talk = ["--url", f"ws://127.0.0.1:{port}", "--modality", "text", "--text", block.marks["say"]]
+        printed = place.run([".venv/bin/voxgate", "call", *talk])
+    assert block.marks["prints"] in printed, printed
+
+
 def new_user(block: Block, place: Place) -> None:
     """The installation, which the long matrix does from an empty environment."""
     del place
@@ -195,11 +217,13 @@ def floors(block: Block, place: Place) -> None:
 
 _BY_MARK: dict[tuple[str, str], Run] = {
     ("python", ""): python,
+    ("python", "agent"): example,
     ("yaml", ""): yaml,
     ("toml", ""): toml,
     ("sh", ""): shell,
     ("sh", "installation"): new_user,
     ("sh", "servers"): servers,
+    ("sh", "agent"): agent,
     ("console", ""): console,
     ("html", ""): html,
     ("js", ""): javascript,

@@ -12,7 +12,7 @@ import pytest
 from realtime.agents.timers import Timers
 from tests.documents.blocks import ROOT, Block, blocks_of, pages
 from tests.documents.place import Place
-from tests.documents.runs import rule_for, tools_of
+from tests.documents.runs import example_text, rule_for, tools_of
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -77,7 +77,8 @@ def test_the_three_things_to_say_are_understood(place: Place) -> None:
     assert "now 30 seconds" in (timers.answer(said[3], 5, noon) or "")
 
 
-def test_the_example_that_is_a_file_is_the_one_that_is_shown() -> None:
-    shown = [block.text for block in blocks_of(ROOT / "docs" / "getting-started.md") if block.language == "python"]
-    (example,) = (ROOT / "docs" / "examples").glob("*.py")
-    assert example.read_text().split("\n\n", 1)[1] in shown
+def test_the_examples_that_are_files_are_those_that_are_shown() -> None:
+    shown = {block.text for page in pages() for block in blocks_of(page) if block.language == "python"}
+    examples = {path.name for path in (ROOT / "docs" / "examples").glob("*.py")}
+    assert examples == {"agent.py", "text_client.py"}
+    assert {example_text(name) for name in examples} <= shown
