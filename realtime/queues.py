@@ -42,9 +42,9 @@ class UpstreamOutbox:
         self.dropped = 0
         """Chunks dropped so far."""
 
-    def put(self, text: str) -> None:
+    def put(self, text: str, *, bounded: bool = True) -> None:
         """Queue a control message."""
-        if len(self._control) >= self._control_limit:
+        if bounded and len(self._control) >= self._control_limit:
             raise Overloaded("too many events wait for the upstream")
         self._control.append(self._entry(text, 0.0))
         self._news.set()

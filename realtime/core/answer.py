@@ -238,10 +238,15 @@ class Answer:
 
     def interrupt(self) -> None:
         """The client wants silence."""
-        if self._call.responses.busy:
-            self._call.send(ResponseCancel(response_id=self._call.responses.active))
-        if self._call.config.call is not None:
-            self._call.send(OutputBufferClear())
+        call = self._call
+        if call.responses.busy:
+            call.send(ResponseCancel(response_id=call.responses.active))
+        if call.config.call is not None:
+            call.send(OutputBufferClear())
+        if call.cut_short:  # nor is what the lost connection cut short to be given again
+            call.cut_short = False
+            call.wishes.forget()
+            call.responses.wanted = False
         self.cut_in()
 
     def truncated(self, event: ItemTruncated) -> None:

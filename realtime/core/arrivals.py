@@ -10,6 +10,9 @@ from realtime.core.hearing import Hearing
 from realtime.protocol import realtime as ev
 from realtime.protocol.ids import ItemId
 
+REMOTE = 10.0
+"""How much longer than a response itself a tool that the upstream calls may be silent."""
+
 
 class Arrivals:
     """Hands items on to the part of the call that they concern."""
@@ -31,6 +34,8 @@ class Arrivals:
             return
         if not self._is_of_own_tool(item):
             call.notify("itemAdded", {"item": item.model_dump(mode="json", exclude_unset=True)})
+        if item.type == "mcp_call" and call.responses.running:
+            call.responses.touched(now=call.now, patience=REMOTE)
         if item.type == "function_call" and item.id is not None and call.responses.running:
             self._answer.begin_call(item.id)
         elif item.type == "message" and item.id is not None:
@@ -45,6 +50,8 @@ class Arrivals:
         item = event.item
         if item.id in self._call.replayed:
             return
+        if item.type == "mcp_call":
+            self._call.responses.touched(now=self._call.now)
         if item.type == "function_call":
             self._called(item)
         elif item.type == "message" and item.role == "assistant" and item.id is not None:

@@ -74,6 +74,10 @@ class Asks:
         """The client's ask ended with nothing that it is shown: the answer that comes later is the answer to it."""
         self._owed = ask
 
+    def withdraw(self) -> None:
+        """Nothing is there that plain wishes of ours could be answered to."""
+        self._waiting = deque(ask for ask in self._waiting if ask.body is not None or ask.origin is not None)
+
     def forget(self) -> None:
         """The client wants nothing of what waits."""
         self._waiting.clear()

@@ -35,6 +35,7 @@ class ClientFace(Protocol):
     def asked(self, event_id: str, ask: Ask) -> None: ...
     def cut_off(self, *, again: bool) -> None: ...
     def begun(self) -> None: ...
+    def rejoined(self) -> None: ...
 
 
 class State(Enum):
@@ -50,7 +51,9 @@ class Call:
     """One conversation's machines.
 
     ``now`` is the time of the input that is being handled; ``speaking`` is whether the person speaks,
-    ``uncommitted`` whether there is sound of a turn that only a client ends;
+    ``uncommitted`` whether there is sound of a turn that only a client ends, ``committing`` whether a client has
+    ended it and the upstream has not made it a turn yet; ``cut_short`` whether the lost connection broke an answer off
+    that is to be given again;
     ``replayed`` are the items that this upstream was told at its beginning, and shows once more. In a WebRTC
     call of the upstream's, ``unshown`` are the items of ours that it has not shown to have, the newest of them,
     ``configured`` is whether it has shown the session, and ``rejoined`` whether it may have told of items while
@@ -78,6 +81,8 @@ class Call:
         self.face: ClientFace | None = None
         self.speaking = False
         self.uncommitted = False
+        self.committing = False
+        self.cut_short = False
         self.replayed: frozenset[ItemId] = frozenset()
         self.unshown = Recent[ItemId, JsonObject](config.history_items)
         self.configured = False
@@ -146,9 +151,12 @@ class Call:
 
     def want_response(self, ask: Ask = PLAIN) -> None:
         """A response is wanted: now, or as soon as it may be."""
+        if self.config.version == "v1":  # which has no ``response.create``: the voice speaks by itself
+            return
+        self.cut_short = False
         self.wishes.add(ask)
         if self.state is not State.OPEN:
-            self.responses.want()
+            self.responses.wanted = True
         elif self.responses.request(now=self.now):
             self.ask_response()
 
@@ -157,7 +165,7 @@ class Call:
         self.asks += 1
         ask = self.wishes.take()
         if len(self.wishes):
-            self.responses.want()
+            self.responses.wanted = True
         self._number += 1
         body = ask.body or {}
         metadata: JsonObject = body.get("metadata") or {}

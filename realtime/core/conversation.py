@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from realtime.core import actions as act
-from realtime.core.actions import Action, Close, CloseReason, Command, Loss, Send
+from realtime.core.actions import Action, Close, CloseReason, Command, Loss
 from realtime.core.answer import Answer
 from realtime.core.arrivals import Arrivals
 from realtime.core.call import Call, State
@@ -211,12 +211,9 @@ class Conversation:
             case act.Interrupt():
                 self._answer.interrupt()
             case act.CommitAudio():
-                self._call.uncommitted = False
-                self._call.emit(Send(ev.AudioCommit()))
-                self._call.want_response()
+                self._hearing.commit()
             case act.ClearAudio():
-                self._call.uncommitted = False
-                self._call.emit(Send(ev.AudioClear()))
+                self._hearing.clear()
             case act.Stop():
                 self._close(command.reason)
             case _:
@@ -323,6 +320,8 @@ class Conversation:
         refused_create = (event.error.event_id or "").startswith("create_")
         if refused_create and self._call.responses.denied(now=self._call.now):
             self._call.ask_response()
+        if event.error.code == "input_audio_buffer_commit_empty":
+            self._call.committing = False
         code = event.error.code or event.error.type or "upstream_error"
         self._call.notify("error", {"message": event.text, "code": code, "retryable": False})
 

@@ -7,8 +7,9 @@ late (the last words still fill a turn that was given up), doubled, or never.
 
 from __future__ import annotations
 
+from realtime.core.actions import Send
 from realtime.core.answer import Answer
-from realtime.core.call import Call
+from realtime.core.call import Call, State
 from realtime.protocol import realtime as ev
 from realtime.protocol.appserver import Item, Shed, TextRole
 from realtime.protocol.ids import ItemId
@@ -54,19 +55,24 @@ class Hearing:
         call.notify("itemAdded", {"item": {"type": event.type, "item_id": event.item_id}})
         if call.config.barge_in:
             self._answer.cut_in()
+            call.responses.hold()
         if event.item_id is not None:
             self._begin(event.item_id)
             self._uncommitted = event.item_id
 
     def speech_stopped(self, event: SpeechStopped) -> None:
         """The person has paused."""
-        self._call.speaking = False
+        self._ended_speaking()
 
     def committed(self, event: AudioCommitted) -> None:
         """The audio has become an item."""
         call = self._call
-        call.speaking = call.uncommitted = False
+        call.uncommitted = False
+        self._ended_speaking()
         self._uncommitted = None
+        if call.committing:
+            call.committing = False
+            call.want_response()
         if event.item_id is None:
             return
         self._begin(event.item_id, after=event.previous_item_id)
@@ -79,7 +85,8 @@ class Hearing:
 
     def cleared(self, event: AudioCleared) -> None:
         """The audio is forgotten."""
-        self._call.speaking = self._call.uncommitted = False
+        self._call.uncommitted = False
+        self._ended_speaking()
         self._drop_uncommitted()
 
     def transcript_delta(self, event: InputTranscriptDelta) -> None:
@@ -103,7 +110,8 @@ class Hearing:
         item_id = call.transcript.item_of(event.item_id, "user")
         self._awaited.pop(item_id, None)
         if item_id == self._uncommitted:  # that it was committed was told to nobody
-            call.speaking, self._uncommitted = False, None
+            self._uncommitted = None
+            self._ended_speaking()
         if not call.transcript.done(item_id, "user", text):
             return
         call.notify("transcript/done", {"role": "user", "text": text, "itemId": item_id})
@@ -151,10 +159,25 @@ class Hearing:
         call.record(call.items.add(Item(item.id, "userMessage", text, role=role, created_at=call.wall_ms())))
         call.transcript.done(item.id, role, text)
 
-    def cut_off(self) -> None:
-        """The connection is gone: what was being said or transcribed will not be told any more."""
+    def commit(self) -> None:
+        """The client says that the turn is complete. A response is asked for once the upstream has made it one."""
         call = self._call
-        call.speaking = call.uncommitted = False
+        call.uncommitted, call.committing = False, True
+        call.emit(Send(ev.AudioCommit()))
+
+    def clear(self) -> None:
+        """The client has thought better of it."""
+        self._call.uncommitted = False
+        self._call.emit(Send(ev.AudioClear()))
+
+    def cut_off(self) -> bool:
+        """The connection is gone: what was being said will not be told any more. True where that was something."""
+        call = self._call
+        if call.committing:
+            lost = "the connection was lost, and with it the sound of this turn"
+            call.notify("error", {"message": lost, "code": "upstream_lost", "retryable": True})
+        lost_words = call.committing or any(item.type == "userMessage" for item in call.items.open_items())
+        call.speaking = call.uncommitted = call.committing = False
         self._awaited.clear()
         self._drop_uncommitted()
         for item in call.items.open_items():
@@ -163,6 +186,13 @@ class Hearing:
                 lost = "the connection was lost before the transcription came"
                 call.transcript.done(item.id, "user", known)
                 call.record(call.items.end(item.id, text=known, status="failed", error=lost))
+        return lost_words
+
+    def _ended_speaking(self) -> None:
+        call = self._call
+        call.speaking = False
+        if call.state is State.OPEN and call.responses.release(now=call.now):
+            call.ask_response()
 
     def _fail(self, item_id: ItemId, message: str) -> None:
         if not self._call.items.is_open(item_id):

@@ -120,9 +120,11 @@ class Playback:
         cuts, free_at = [], 0.0
         last = next(reversed(self._tracks), None)
         for item_id, track in self._tracks.items():
+            if track.cut is not None:
+                continue  # flushed: what follows does not wait for the rest of it
             begins = max(track.first, free_at)
             free_at = begins + track.samples_ms / 1000
-            if track.cut is not None or not track.received:
+            if not track.received:
                 continue
             heard = track.report if track.report is not None else int(max(0.0, now - begins) * 1000)
             track.settled = track.reported_whole

@@ -13,7 +13,8 @@ refusal says that it is not.
 What was given up stays *doubted* until the upstream says anything at all: if the connection is found dead
 instead, the upstream may never have heard of it, and it is asked for on the next one. What was active when a sideband
 dropped is *stale* once that is joined again: it may have ended unseen, and the upstream's refusal says whether it has.
-What is told to have ended before it is told to have begun does not begin.
+What is told to have ended before it is told to have begun does not begin. While the person speaks, wishes are *held*:
+the voice would talk over them, and nothing would cut it off.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class ResponseQueue:
         self._active: ResponseId | None = None
         self._echoes = False
         self._guessed = False
-        self._wanted = False
+        self.wanted = False
+        """A wish waits; may be set where there is no connection to ask over, or the wish is forgotten."""
+        self._held = False
         self.doubts = Doubts()
         self._stale = False
         self._ended_early = Recent[ResponseId, bool](64)
@@ -71,25 +74,25 @@ class ResponseQueue:
         return (self._asked or self.doubts.ask) and not self._running
 
     @property
-    def wanted(self) -> bool:
-        """True while a wish waits."""
-        return self._wanted
-
-    @property
     def active(self) -> ResponseId | None:
         """The id of the active response, where one is known."""
         return self._active
 
     def request(self, *, now: float) -> bool:
         """A response is wanted; True: send ``response.create`` now."""
-        if self.busy and not self._stale:
-            self._wanted = True
-            return False
+        if self._held or (self.busy and not self._stale):
+            self.wanted = True
+            return not self.busy and self._next(now)
         return self._ask(now)
 
-    def want(self, wanted: bool = True) -> None:
-        """Remember the wish only (there is no connection to ask over), or forget it."""
-        self._wanted = wanted
+    def hold(self) -> None:
+        """The person speaks: what is wished waits."""
+        self._held = True
+
+    def release(self, *, now: float) -> bool:
+        """The person has ended; True: send ``response.create`` for the wish now."""
+        held, self._held = self._held, False
+        return held and self._next(now)
 
     def created(self, response_id: ResponseId | None, *, ours: bool | None, now: float) -> bool:
         """A response has begun. ``ours`` by its metadata; None when it carries none.
@@ -111,18 +114,18 @@ class ResponseQueue:
         self.touched(now=now)
         return False
 
-    def touched(self, *, now: float) -> None:
-        """Something came of the active response: it lives."""
+    def touched(self, *, now: float, patience: float = 1.0) -> None:
+        """Something came of the active response: it lives, and may now be silent for ``patience`` times as long."""
         self._stale = False
         if self.busy:
-            self.deadline = now + self._limit_s
+            self.deadline = now + self._limit_s * patience
 
     def refused(self, *, now: float) -> bool:
         """Ours came while another was active: True when it is still wanted."""
         if not (self._asked or self._guessed):
             return False
         self._asked = self._guessed = False
-        self._wanted = True
+        self.wanted = True
         if not self._running:
             self._running, self._active = True, None
         self.touched(now=now)
@@ -153,7 +156,7 @@ class ResponseQueue:
             return False
         self.doubts.ask = self.doubts.ask or self._asked
         self.doubts.answer = self.doubts.answer or self._running
-        self._asked = self._running = False
+        self._asked = self._running = self._held = False
         self._active = None
         return self._next(now)
 
@@ -164,8 +167,8 @@ class ResponseQueue:
         """
         unanswered = self._running or self.doubts.answer
         still = self._asked or self.doubts.ask or (unanswered and again)
-        self._wanted = self._wanted or still
-        self._asked = self._running = self._guessed = False
+        self.wanted = self.wanted or still
+        self._asked = self._running = self._guessed = self._held = False
         self.doubts.settle()
         self._ended_early.clear()
         self._active = None
@@ -181,20 +184,26 @@ class ResponseQueue:
         """
         if not same:
             return self._next(now)
-        self._wanted = self._wanted or self._asked or self.doubts.ask
+        self.wanted = self.wanted or self._asked or self.doubts.ask
         self._asked = self._guessed = False
         self.doubts.settle()
         self._stale = self._running
-        if self._stale and self._wanted:
-            self._wanted = False
+        self._held = False
+        if self._running:
+            self.deadline = now + self._limit_s  # it may have spoken meanwhile
+        if self._stale and self.wanted:
+            self.wanted = False
             return self._ask(now)
         return self._next(now)
 
     def _next(self, now: float) -> bool:
         self._settle()
-        if self.busy or not self._wanted:
+        if self.busy or not self.wanted:
             return False
-        self._wanted = False
+        if self._held:
+            self.deadline = now + self._limit_s  # nobody speaks for so long: the end was lost on its way
+            return False
+        self.wanted = False
         return self._ask(now)
 
     def _ask(self, now: float) -> bool:

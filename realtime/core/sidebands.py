@@ -68,6 +68,9 @@ class Sidebands:
         call = self._call
         if generation != self._attempts.opening:
             return
+        if call.committing:  # the turn may have been made unseen; the sound of the call goes on in any case
+            call.committing = False
+            call.want_response()
         self.current = generation
         call.state = State.OPEN
         if not self.was_open:
@@ -82,6 +85,8 @@ class Sidebands:
             call.wishes.again()  # it may have been asked for into the dead one
         if call.responses.reopened(now=call.now, same=True):
             call.ask_response()
+        if call.face is not None:
+            call.face.rejoined()
 
     def lost(self, generation: int, loss: Loss) -> Loss | None:
         """A sideband is gone, or never came. Returns the loss when it ends the call."""

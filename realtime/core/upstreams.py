@@ -106,7 +106,7 @@ class Upstreams:
     def _is_quiet(self) -> bool:
         """Nobody speaks, and no words are still to come."""
         call = self._call
-        if call.responses.busy or call.speaking or call.playback.is_playing(now=call.now):
+        if call.responses.busy or call.committing or call.speaking or call.playback.is_playing(now=call.now):
             return False
         if call.uncommitted and call.now < self._commit_by:
             return False
@@ -121,7 +121,7 @@ class Upstreams:
         """Talk over this connection, whose session lives since then."""
         call = self._call
         self.current = generation
-        call.state = State.OPEN
+        call.state, call.cut_short = State.OPEN, False
         limit = call.config.session_limit_s
         self._prepare_at = since + limit * PREPARE_AT if call.config.reconnect.enabled else None
         self._commit_by = since + limit * COMMIT_BY
@@ -154,12 +154,16 @@ class Upstreams:
     def _settle(self) -> None:
         """What was under way on the old connection ends with it."""
         again = self._answer.cut_off()
-        self._hearing.cut_off()
+        unheard = self._hearing.cut_off()
         call = self._call
+        call.cut_short = call.responses.running and not call.responses.wanted
         if call.responses.lost(again=again):
             call.wishes.again()
         else:
             call.wishes.settle()
+        if unheard and not call.history.unanswered:
+            call.wishes.withdraw()  # what was to be answered was lost too
+            call.responses.wanted = bool(len(call.wishes))
         if call.face is not None:
             call.face.cut_off(again=again)
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from realtime.core.config import FaceConfig, Lock, SessionConfig
 from realtime.core.face.configuration import Configuration
+from realtime.core.face.shape import check_session
 from realtime.errors import InvalidRequest
 from realtime.protocol.appserver import RealtimeStartParams, Transport
+from realtime.protocol.complaint import Complaint
 from realtime.protocol.ids import ThreadId, new_session_id
 from realtime.protocol.json import JsonObject
 from realtime.session.config import SessionBuilder, ThreadDigest
@@ -62,6 +64,7 @@ def with_face(
     )
     configuration = Configuration(face, built.session)
     if params.opening is not None:
+        _check(params.opening)
         update = configuration.update(params.opening)
         if update.refused:
             path = f"session.{update.refused[0]}"
@@ -71,3 +74,10 @@ def with_face(
     face = replace(face, locks=face.locks | params.settled, opening=params.opening)
     barge_in = built.barge_in and builder.medium(start) == "gateway"
     return replace(built, barge_in=barge_in, face=face)
+
+
+def _check(opening: JsonObject) -> None:
+    try:
+        check_session(opening)
+    except Complaint as complaint:
+        raise InvalidRequest(complaint.message, field=complaint.param) from None

@@ -7,6 +7,7 @@ The owner alone mutates the conversation; everybody else posts messages into its
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import assert_never
 
@@ -81,7 +82,10 @@ class Session:
                     sound.cancel()
                     await self._wires.leave()
         finally:
-            self.retire()
+            try:
+                self._end_records()
+            finally:
+                self.retire()
         return self._reason
 
     def append_audio(self, data: str, duration_ms: float) -> int:
@@ -292,6 +296,15 @@ class Session:
         self._perform(self._conversation.apply(command, now=self._now()))
 
     # -- the end -----------------------------------------------------------------------------------
+
+    def _end_records(self) -> None:
+        """A call that a mistake, or an end in haste, has felled: what it began in the thread is ended."""
+        if self._reason is not None:
+            return
+        with contextlib.suppress(GatewayError):  # the store is full or closed: the next start of the gateway ends it
+            for action in self._conversation.apply(act.Stop("error"), now=self._now()):
+                if isinstance(action, act.Record):
+                    self._lane.record(action.draft)
 
     def retire(self) -> None:
         """Nobody waits for a call that is over, or that never ran; idempotent."""

@@ -35,6 +35,8 @@ class _Wire:
     reader: asyncio.Task[None]
     connection: UpstreamConnection | None = None
     writer: asyncio.Task[None] | None = None
+    fresh: bool = True
+    """Nothing could be sent yet: what a new connection is told at once is bounded by who tells it."""
 
 
 class Wires:
@@ -76,7 +78,7 @@ class Wires:
         encoded = [wire.connection.codec.encode(event) for event in action.events]
         preamble = [text for text in encoded if text is not None]
         self._outbox.attend(True)
-        wire.writer = self.group.create_task(self._write(wire.connection, preamble))
+        wire.writer = self.group.create_task(self._write(wire, wire.connection, preamble))
 
     def send(self, generation: int, event: ClientEvent) -> None:
         """Queue an event in the words of this connection; raises ``Overloaded``."""
@@ -84,7 +86,7 @@ class Wires:
         codec = wire.connection.codec if wire is not None and wire.connection is not None else None
         text = codec.encode(event) if codec is not None else event.model_dump_json(exclude_none=True)
         if text is not None:
-            self._outbox.put(text)
+            self._outbox.put(text, bounded=wire is None or not wire.fresh)
 
     def drop(self, generation: int) -> None:
         """End a connection, unless it has ended."""
@@ -138,7 +140,8 @@ class Wires:
                     async with asyncio.timeout(LEAVE_S):
                         await connection.close()
 
-    async def _write(self, connection: UpstreamConnection, preamble: list[str]) -> None:
+    async def _write(self, wire: _Wire, connection: UpstreamConnection, preamble: list[str]) -> None:
+        wire.fresh = False
         try:
             for text in preamble:
                 await connection.send(text)

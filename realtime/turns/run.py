@@ -182,7 +182,7 @@ class Run:
 
     async def _said(self, update: AgentUpdate) -> None:
         """Raises ``AgentError`` for what could be neither stored nor sent."""
-        if not _is_text(update.text):
+        if not is_text(update.text):
             raise AgentError("the agent said what is no text")
         final = isinstance(update, Output)
         self._exchange.append(AgentMessage("assistant", update.text))
@@ -246,7 +246,7 @@ class Run:
         return int(self._clock() * 1000)
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """False also for halves of characters, which have no bytes."""
     if not isinstance(value, str):
         return False

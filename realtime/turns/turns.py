@@ -14,7 +14,7 @@ from realtime.protocol.ids import ThreadId
 from realtime.settings import AgentSettings, LimitsSettings
 from realtime.telemetry import Telemetry
 from realtime.turns.request import Joined, Started, TurnLane, TurnListener, TurnRequest
-from realtime.turns.run import Run
+from realtime.turns.run import Run, is_text
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,12 @@ class Turns:
                 run.limit(scope, self._timeout_s)
                 await run.work(self._agent)
         except GatewayError as error:
-            outcome = ("failed", error.message)
+            outcome = ("failed", error.message if is_text(error.message) else "the agent failed")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            outcome = ("failed", "the agent failed unexpectedly")  # something of the agent's own was cancelled
         except Exception:
             if not scope.expired():
                 log.exception("turn %s: the agent failed", run.turn.id)

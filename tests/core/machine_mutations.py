@@ -75,7 +75,7 @@ def _leave_wish(old: Any, queue: Any, *, now: float) -> bool:
 def _lose_wish(old: Any, queue: Any, *, again: bool) -> None:
     del again
     old(queue, again=False)
-    queue._wanted = False
+    queue.wanted = False
 
 
 def _forget_doubt(old: Any, queue: Any, *, now: float) -> bool:
@@ -125,6 +125,8 @@ MUTATIONS: dict[str, Mutation] = {
     "a wish goes down with its connection": _around(ResponseQueue, "lost", _lose_wish),
     "a wish given up on a dead connection is forgotten": _around(ResponseQueue, "expired", _forget_doubt),
     "a denial leaves the next wish lying": _around(ResponseQueue, "denied", _leave_wish),
+    "asked to speak while the person does": _instead(ResponseQueue, "hold", None),
+    "speech that has ended holds wishes back": _instead(ResponseQueue, "release", False),
     "truncated past what arrived": _more_than_arrived,
     "nothing is flushed": _around(Call, "emit", _without_flush),
     "audio is played after its flush": _around(Answer, "audio_delta", _forget_cuts),

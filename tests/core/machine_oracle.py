@@ -55,21 +55,37 @@ class Oracle:
         self._outputs: dict[str, str] = {}
         self._told_here: set[str] = set()
         self._news: dict[str, int] = {}
+        self._committing = False
+        self._speech: str | None = None
+        """The item of speech that the call knows to go on."""
+        self._unanswered = False
+        """The talk ends with words, or a result, that no answer has followed."""
         self._notes: list[str] = []
 
     # -- what goes in ------------------------------------------------------------------------------
 
-    def hears(self, event: ev.ServerEvent) -> None:
+    def hears(self, event: ev.ServerEvent, now: float) -> None:
         """An event of the current connection is about to be taken."""
         self._lost = isinstance(event, ev.ErrorEvent) and event.error.code == "session_expired"
         self.wishes.hears(event)
         if isinstance(event, ev.OutputAudioDelta):
             self._count(event)
+        self._listen(event)
+        if isinstance(event, ev.AudioCommitted) and self._committing:
+            self._committing = False
+            self.wishes.wish(now)
+        if isinstance(event, ev.ErrorEvent) and event.error.code == "input_audio_buffer_commit_empty":
+            self._committing = False
         for item in _calls_in(event):
             whole = item.status != "incomplete"
             self._calls.setdefault(str(item.call_id), whole and item.name == "background_agent")
             if not whole:
                 self._cut_calls.add(str(item.call_id))
+
+    def expires(self) -> None:
+        """The deadline has passed: what was not answered is given up, and nobody is believed to speak for so long."""
+        self.wishes.expires()
+        self._speech = None
 
     def obeys(self, command: act.Command, now: float) -> None:
         """A command is about to be applied."""
@@ -79,8 +95,12 @@ class Oracle:
                 respond = command.respond
                 if respond or (respond is None and self._config.modality == "text" and command.role == "user"):
                     self.wishes.wish(now)
-            case act.AppendSpeech() | act.CommitAudio():
+                self._unanswered |= command.role == "user"
+            case act.AppendSpeech():
                 self.wishes.wish(now)
+                self._unanswered = True
+            case act.CommitAudio():
+                self._committing = True
             case _:
                 pass
 
@@ -144,6 +164,17 @@ class Oracle:
 
     # -- details -----------------------------------------------------------------------------------
 
+    def _listen(self, event: ev.ServerEvent) -> None:
+        match event:
+            case ev.SpeechStarted() if self._config.barge_in:
+                self._speech = str(event.item_id)
+            case ev.SpeechStopped() | ev.AudioCommitted() | ev.AudioCleared():
+                self._speech = None
+            case ev.InputTranscriptDone() if event.item_id == self._speech:
+                self._speech = None
+            case _:
+                pass
+
     def _count(self, event: ev.OutputAudioDelta) -> None:
         heard = self._audio.setdefault(str(event.item_id), _Heard(self.generation))
         if event.delta is not None:
@@ -170,6 +201,7 @@ class Oracle:
             case ev.ItemCreate():
                 self._creates(event.item, now)
             case ev.ResponseCreate():
+                hold(self._speech is None, "asked for a response while the person spoke")
                 self.wishes.asks(str(event.event_id), self.generation, now)
             case ev.ResponseCancel():
                 pass
@@ -183,6 +215,7 @@ class Oracle:
     def _creates(self, item: JsonObject, now: float) -> None:
         if item["type"] == "message" and item["content"][0]["text"].startswith("[BACKEND] "):
             self._news.setdefault(item["id"], self.wishes.moment())
+            self._unanswered = True
         if item["type"] != "function_call_output":
             return
         call_id = str(item["call_id"])
@@ -192,6 +225,7 @@ class Oracle:
         self._told_here.add(call_id)
         if call_id not in self._outputs:
             self._outputs[call_id] = item["id"]
+            self._unanswered = bool(item["output"])
             if item["output"] == self._config.words.result_pointer:  # what it points to may have been spoken of
                 self.wishes.wish(now, since=max(self._news.values()))
             elif item["output"] and call_id not in self._cut_calls:
@@ -200,6 +234,7 @@ class Oracle:
     def _begins(self, action: act.Begin, now: float) -> None:
         forced = self._lost or now >= self._alive_since + self._config.session_limit_s * SWITCH_AT
         hold(forced or not self._lost_words, "a switch in a quiet moment lost what was being said")
+        self._speech = None
         self.generation, self._alive_since = action.generation, self._made_at[action.generation]
         self._told_here.clear()
         self.wishes.begins()
@@ -227,6 +262,10 @@ class Oracle:
             case "transcript/done":
                 hold(item_id not in self._finished_lines, f"the words of {item_id} end twice")
                 self._finished_lines.add(str(item_id))
+            case "error" if "sound of this turn" in params["message"]:
+                hold(self._committing, "only a turn that was being committed is told as lost")
+                self._committing = False
+                self._forgive()
             case "state":
                 hold(params != self.state, "a state is told once")
                 self.state = params
@@ -239,13 +278,25 @@ class Oracle:
             self._shown[draft.key] = _Shown(item)
             return
         hold(item.get("status") != "inProgress", "what is recorded as complete has an end")
-        self._lost_words |= "connection was lost" in str(item.get("error"))
+        lost = "connection was lost" in str(item.get("error"))
+        self._lost_words |= lost
+        if item["type"] == "assistantMessage" and item["text"]:
+            self._unanswered = False
+        elif item["type"] == "userMessage" and item["status"] == "completed":
+            self._unanswered = True
+        elif item["type"] == "userMessage" and (lost or self._lost):
+            self._forgive()
         if shown is not None and shown.ended:
             changed = {name for name in item.keys() | shown.item.keys() if item.get(name) != shown.item.get(name)}
             late = shown.item.get("error") == "no transcription came" and item["status"] == "completed"
             allowed = _AMENDABLE | {"text", "status", "error"} if late else _AMENDABLE
             hold(changed <= allowed, f"{draft.key} ended twice: {changed}")
         self._shown[draft.key] = _Shown(item, ended=True)
+
+    def _forgive(self) -> None:
+        """Words were lost with their connection: where nothing else waits for an answer, there is none to be given."""
+        if not self._unanswered:
+            self.wishes.forget()
 
     def _closes(self) -> None:
         hold(("closed" in self._notes) == ("started" in self._notes), "what said started says closed")

@@ -61,6 +61,10 @@ class Wishes:
         del now
         self._last_wish = max(self._last_wish or 0, self.moment() if since is None else since)
 
+    def forget(self) -> None:
+        """There is nothing to answer any more."""
+        self._last_wish = None
+
     def asks(self, event_id: str, generation: int, now: float) -> None:
         """The call sends ``response.create``: never while it knows that another is, or may be, active."""
         del generation

@@ -89,7 +89,7 @@ class World:
         self.oracle.begun_input()
         actions = self.conversation.tick(now=self.now)
         if any(isinstance(action, act.Send) and isinstance(action.event, ev.ResponseCancel) for action in actions):
-            self.oracle.wishes.expires()
+            self.oracle.expires()
         self._perform(actions)
         due = self.conversation.deadline
         hold(due is None or due > self.now, "a tick leaves no deadline behind that has passed")
@@ -201,7 +201,7 @@ class World:
         first = event.event_id not in wire.told
         wire.told.add(event.event_id)
         if first and self.open and wire.generation == self.conversation.generation:
-            self.oracle.hears(event)
+            self.oracle.hears(event, self.now)
             if isinstance(event, ev.ErrorEvent) and event.error.code == "conversation_already_has_active_response":
                 self.met["refusal"] += 1
         self._perform(self.conversation.receive(event, wire.generation, now=self.now))

@@ -271,3 +271,76 @@ def test_an_upstream_that_is_seen_to_echo_at_an_end_is_known_to_echo() -> None:
     driver.apply(act.AppendText("three", respond=True))
     driver.receive("response.done", response={"id": "r2", "status": "completed"})
     assert driver.creates() == 2
+
+
+@pytest.mark.parametrize("end", ["input_audio_buffer.speech_stopped", "input_audio_buffer.committed"])
+def test_the_voice_is_not_asked_to_speak_while_the_person_does(end: str) -> None:
+    driver = Driver()
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.ask("by the way")
+    assert driver.creates() == 0
+    driver.receive(end, item_id="u1")
+    assert driver.creates() == 1
+
+
+def test_a_wish_behind_an_answer_that_speech_cuts_off_waits_for_the_end_of_that_speech() -> None:
+    driver = Driver()
+    driver.begin_answer()
+    driver.ask("more")
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.receive("response.done", response={"id": "r1", "status": "cancelled"})
+    assert driver.creates() == 0
+    driver.receive("input_audio_buffer.speech_stopped", item_id="u1")
+    assert driver.creates() == 1
+
+
+def test_a_wish_does_not_wait_for_ever_for_speech_whose_end_was_lost() -> None:
+    driver = Driver(response_s=30.0)
+    driver.receive("input_audio_buffer.speech_started", item_id="u1")
+    driver.ask("hello?")
+    driver.tick(after=30.0)
+    assert driver.creates() == 1
+
+
+def test_a_turn_that_a_client_ends_is_answered_once_there_is_one() -> None:
+    driver = Driver()
+    driver.apply(act.AudioBegan())
+    driver.apply(act.CommitAudio())
+    assert driver.sent_types == ["input_audio_buffer.commit"]
+    driver.receive("input_audio_buffer.committed", item_id="u1")
+    assert driver.creates() == 1
+
+
+def test_a_turn_without_sound_is_not_answered() -> None:
+    driver = Driver()
+    driver.apply(act.CommitAudio())
+    driver.receive("error", error={"code": "input_audio_buffer_commit_empty", "message": "buffer too small"})
+    assert [note["code"] for note in driver.notes("error")] == ["input_audio_buffer_commit_empty"]
+    driver.receive("input_audio_buffer.committed", item_id="u1")  # of voice detection's
+    assert driver.creates() == 0
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_turn_that_is_lost_with_its_connection_is_not_answered_and_told_as_lost(committed: bool) -> None:
+    driver = Driver()
+    driver.apply(act.AudioBegan())
+    driver.apply(act.CommitAudio())
+    if committed:
+        driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.lose()
+    driver.reopen()
+    assert driver.creates() == int(committed), "asked for at most on the connection that had the words"
+    told = driver.notes("error") if not committed else [item for _, item in driver.records() if item["id"] == "u1"]
+    assert told[-1].get("code", told[-1].get("status")) in ("upstream_lost", "failed")
+
+
+def test_a_tool_that_the_upstream_calls_may_take_its_time() -> None:
+    driver = Driver(response_s=60.0)
+    driver.ask("hi")
+    driver.receive("response.created", response={"id": "r1"})
+    driver.receive("conversation.item.added", item={"id": "m1", "type": "mcp_call", "status": "in_progress"})
+    driver.tick(after=300.0)
+    assert "response.cancel" not in driver.sent_types
+    driver.receive("conversation.item.done", item={"id": "m1", "type": "mcp_call", "status": "completed"})
+    driver.tick(after=60.0)
+    assert "response.cancel" in driver.sent_types

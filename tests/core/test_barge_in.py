@@ -234,3 +234,25 @@ def test_what_our_own_peer_has_sent_is_what_was_heard(item: str | None, ms: int,
     driver.receive("input_audio_buffer.speech_started", item_id="item_3")
     sent = [event for event in driver.sent if event["type"].startswith("conversation.item.")]
     assert [(event["type"], event["item_id"], event.get("audio_end_ms")) for event in sent] == cuts
+
+
+def test_what_a_cut_answer_did_not_say_delays_no_later_one() -> None:
+    driver = speaking(60_000)
+    cut_in(driver, after=2.0)
+    driver.receive("response.done", response={"id": "r1", "status": "cancelled"})
+    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.begin_answer("r2", "a2")
+    audio(driver, 10_000, "a2", "r2")
+    cut_in(driver, after=5.0, item="u2")
+    assert truncations(driver) == [("a1", 2000), ("a2", 5000)]
+    assert "conversation.item.delete" not in driver.sent_types
+
+
+def test_whoever_stops_the_answer_while_the_connection_is_sought_does_not_get_it_again() -> None:
+    driver = speaking(1000)
+    driver.lose()
+    driver.apply(act.Interrupt())
+    driver.reopen()
+    assert driver.creates() == 0
+    driver.ask("and now?")
+    assert driver.creates() == 1

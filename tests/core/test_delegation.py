@@ -360,3 +360,14 @@ def test_a_result_whose_response_never_begins_is_asked_for_once_more_and_then_mi
     driver.tick(60)
     assert driver.creates() == 2
     assert [note["code"] for note in driver.notes("error")] == ["response_timeout"]
+
+
+def test_an_upstream_that_speaks_by_itself_is_asked_for_nothing() -> None:
+    driver = Driver(version="v1")
+    driver.call()
+    driver.apply(act.TurnStarted(CallId("call_1"), TurnId("turn")))
+    driver.apply(act.AgentSaid(TurnId("turn"), "done", final=True))
+    driver.apply(act.TurnEnded(TurnId("turn"), "completed", "done"))
+    driver.tick(after=120.0)
+    assert driver.creates() == 0
+    assert driver.notes("error") == []

@@ -64,3 +64,47 @@ def test_an_id_that_is_used_again_ends_again() -> None:
     driver.receive("response.output_item.added", response_id="r1", output_index=0, item={"id": "a2", "type": "message"})
     driver.receive("response.done", response={"id": "r1", "status": "failed"})
     assert [body["status"] for body in _ends(driver)] == ["completed", "failed"]
+
+
+def test_a_response_that_waits_for_an_upstream_can_be_cancelled() -> None:
+    driver = Driver(face=FACE)
+    driver.receive("session.updated", session={"type": "realtime"})
+    driver.lose()
+    driver.apply(act.ClientSent({"type": "response.create"}, 1))
+    driver.apply(act.ClientSent({"type": "response.cancel"}, 1))
+    driver.reopen()
+    assert driver.creates() == 0
+    assert [action.event["type"] for action in driver.of(act.Relay)] == ["session.created"]
+
+
+_SESSIONS: list[JsonObject] = [
+    {"tools": None},
+    {"tools": ["weather"]},
+    {"tools": [{"type": "function", "name": ["weather"]}]},
+    {"audio": "x"},
+    {"audio": {"input": {"format": "pcm16"}}},
+    {"audio": {"input": {"turn_detection": True}}},
+]
+_ITEMS: list[JsonObject] = [
+    {"type": "message", "role": "user", "content": "hi"},
+    {"type": "message", "role": "user", "content": ["hi"]},
+    {"type": "message", "role": ["user"], "content": []},
+    {"type": "function_call", "name": "weather", "arguments": "{}"},
+    {"type": "function_call_output", "output": "rain"},
+]
+ODD: list[JsonObject] = [
+    *({"type": "session.update", "session": {"type": "realtime", **session}} for session in _SESSIONS),
+    *({"type": "conversation.item.create", "item": item} for item in _ITEMS),
+]
+
+
+@pytest.mark.parametrize("event", ODD)
+def test_what_the_call_could_not_read_is_refused_and_never_reaches_a_lenient_upstream(event: JsonObject) -> None:
+    driver = Driver(face=FACE)
+    driver.receive("session.updated", session={"type": "realtime"})
+    driver.apply(act.ClientSent({**event, "event_id": "odd"}, 1))
+    (error,) = [action.event["error"] for action in driver.of(act.Relay) if action.event["type"] == "error"]
+    assert error["event_id"] == "odd"
+    assert error["code"] in ("invalid_type", "missing_required_parameter")
+    assert error["param"].startswith(("session.", "item."))
+    assert driver.sent_types == []

@@ -9,7 +9,7 @@ import pytest
 from realtime.core import actions as act
 from realtime.core.config import ReconnectPolicy
 from tests.core.driver import NO_RECONNECT, Driver
-from tests.core.face_world import FACE
+from tests.core.face_world import FACE, TOOLS
 
 GONE = act.Loss("no such call", code="upstream_refused", retryable=True, gone=True)
 BUSY = act.Loss("status 503", code="upstream_refused", retryable=True)
@@ -332,6 +332,8 @@ def test_nothing_falls_due_while_the_sideband_is_away() -> None:
     driver.reopen()
     driver.tick()
     assert driver.notes("transcript/failed") != []
+    assert "response.cancel" not in driver.sent_types, "it may have spoken all the while"
+    driver.tick(after=30.0)
     assert driver.sent_types[-1] == "response.cancel"
 
 
@@ -403,3 +405,23 @@ def test_a_client_whose_response_never_began_is_told_and_a_new_sideband_is_asked
     driver.apply(act.UpstreamOpened(2))
     creates = [event["response"] for event in driver.sent if event["type"] == "response.create"]
     assert [create.get("instructions") for create in creates] == ["Say it in French."] * 2
+
+
+def test_what_a_client_sends_while_the_sideband_is_away_is_sent_when_it_is_back() -> None:
+    driver = made(face=FACE, session={"type": "realtime", "tools": list(TOOLS)})
+    driver.lose()
+    content = [{"type": "input_text", "text": "hi"}]
+    item = {"id": "in_gap", "type": "message", "role": "user", "content": content}
+    driver.apply(act.ClientSent({"type": "conversation.item.create", "item": item}, 1))
+    driver.apply(act.ClientSent({"type": "response.create"}, 1))
+    driver.log = [driver.opens[-1]]
+    driver.reopen()
+    assert driver.sent_types == ["conversation.item.create", "response.create"]
+
+
+def test_a_turn_that_a_client_ended_as_the_sideband_dropped_is_answered() -> None:
+    driver = made()
+    driver.apply(act.CommitAudio())
+    driver.lose()
+    driver.reopen()
+    assert driver.creates() == 1

@@ -291,17 +291,28 @@ def test_a_text_of_which_nothing_may_be_told_is_not_told() -> None:
     assert driver.sent_types == ["session.update"]
 
 
-@pytest.mark.parametrize("end", [act.CommitAudio(), act.ClearAudio()])
-def test_no_switch_while_the_person_holds_the_key(end: act.Command) -> None:
+@pytest.mark.parametrize(("end", "answer"), [(act.CommitAudio(), "committed"), (act.ClearAudio(), "cleared")])
+def test_no_switch_while_the_person_holds_the_key(end: act.Command, answer: str) -> None:
     driver = Driver(session_limit_s=100.0)
     driver.apply(act.AudioBegan())
     driver.tick(86)
     driver.apply(act.UpstreamOpened(2))
     assert driver.conversation.generation == 1, "the sound until now is in its buffer"
     driver.apply(end)
+    driver.receive(f"input_audio_buffer.{answer}", item_id="u1")
+    driver.receive("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="hello")
     driver.receive("response.created", response={"id": "r1"})
     driver.receive("response.done", response={"id": "r1", "status": "completed"})
     assert driver.conversation.generation == 2
+
+
+def test_a_turn_that_is_being_committed_is_not_left_behind() -> None:
+    driver = Driver(session_limit_s=100.0)
+    driver.apply(act.AudioBegan())
+    driver.tick(86)
+    driver.apply(act.CommitAudio())
+    driver.apply(act.UpstreamOpened(2))
+    assert driver.conversation.generation == 1
 
 
 def test_a_microphone_that_is_always_open_does_not_put_off_the_switch_to_the_last_moment() -> None:

@@ -14,7 +14,7 @@ from realtime.errors import AgentError, Draining, Overloaded, TurnNotFound
 from realtime.settings import AgentSettings, LimitsSettings
 from realtime.turns.request import Joined, Started
 from realtime.turns.turns import Turns
-from tests.turns.fakes import FakeAgent, FakeLane, Listener, handoff, one_turn, running, typed
+from tests.turns.fakes import FakeAgent, FakeLane, Listener, Work, handoff, one_turn, running, typed
 
 
 async def answer(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
@@ -615,3 +615,26 @@ async def test_cancelling_the_owner_ends_turns_as_interrupted() -> None:
     assert gate.cancelled
     assert lane.turns()[0]["status"] == "interrupted"
     assert lane.items()[0]["status"] == "interrupted"
+
+
+async def cancel_something_of_its_own(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+    yield Progress("working")
+    helper = asyncio.ensure_future(asyncio.Event().wait())
+    helper.cancel()
+    await helper
+
+
+async def fail_in_what_is_no_text(task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
+    yield Progress("working")
+    raise AgentError("cannot read \udcff.txt")
+
+
+@pytest.mark.parametrize("work", [cancel_something_of_its_own, fail_in_what_is_no_text])
+async def test_however_an_agent_fails_the_turn_fails_and_the_voice_is_told(work: Work) -> None:
+    lane, listener = FakeLane(), Listener()
+    async with running(FakeAgent(work)) as turns:
+        turns.start_or_join(lane, handoff(), listener)
+        await lane.completed.wait()
+        await listener.over.wait()
+    assert lane.records[-1].params["turn"]["status"] == "failed"
+    json.dumps(lane.notifications[-1].params, ensure_ascii=False).encode()

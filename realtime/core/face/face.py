@@ -20,13 +20,14 @@ from realtime.core.answer import Answer
 from realtime.core.asks import Ask, Origin
 from realtime.core.call import Call, State
 from realtime.core.config import FaceConfig
-from realtime.core.face.configuration import Configuration, Update
+from realtime.core.face.configuration import Configuration
 from realtime.core.face.edits import Edits
 from realtime.core.face.endings import ending
 from realtime.core.face.inquiries import ASKED, PREFIX, REPEATED, Inquiries, Inquiry
 from realtime.core.face.screen import Screen
-from realtime.core.face.shape import can_be_shown, check
+from realtime.core.face.shape import can_be_shown, check, is_ask
 from realtime.core.face.spoken_turns import SpokenTurns, without_words
+from realtime.core.face.updates import Updates, is_about_session
 from realtime.core.faults import Verdict, judge
 from realtime.core.upstreams import PREAMBLE
 from realtime.protocol import realtime as ev
@@ -59,7 +60,7 @@ class Face:
         self._inquiries = Inquiries()
         self._edits = Edits(call, answer, self._screen)
         self._waiting: deque[ClientSent] = deque()
-        self._updates: dict[str, Update | None] = {}
+        self._updates = Updates()
         self._created = False
         self.opening_refused = False
         """The upstream will not have the session that was settled beforehand: then there is none."""
@@ -110,9 +111,11 @@ class Face:
 
     def _cancel_wishes(self, command: ClientSent) -> None:
         """There is no upstream: what is cancelled is what would be asked of the next one."""
-        wished = bool(len(self._call.wishes))
+        kept = deque(each for each in self._waiting if not is_ask(each.event))
+        wished = bool(len(self._call.wishes)) or len(kept) < len(self._waiting)
+        self._waiting = kept
         self._call.wishes.forget()
-        self._call.responses.want(False)
+        self._call.responses.wanted = False
         if not wished:
             message = "Cancellation failed: no active response found"
             self._complain(_origin(command), Complaint("response_cancel_not_active", message))
@@ -139,7 +142,7 @@ class Face:
         update = self.configuration.update(session)
         for path in update.refused:
             self._complain(inquiry.origin, _locked(f"session.{path}"))
-        self._updates[self._up(inquiry, {**inquiry.event, "session": update.upstream})] = update
+        self._updates.sent(self._up(inquiry, {**inquiry.event, "session": update.upstream}), update)
 
     def _append(self, inquiry: Inquiry) -> None:
         """Audio that came by the slow way; it has no answer."""
@@ -249,10 +252,15 @@ class Face:
 
     def begun(self) -> None:
         """A new upstream is being told the session and the history."""
-        self._updates[PREAMBLE] = None
+        self._updates.begin()
         self._screen.forget_aliases()
         self._edits.begun()
         self._go_on()
+
+    def rejoined(self) -> None:
+        """The same upstream is listened to again."""
+        if self._created:
+            self._go_on()
 
     def given_up(self) -> None:
         """The response that was asked for last did not begin."""
@@ -295,8 +303,7 @@ class Face:
     def _session_shown(self, event: ev.SessionShown) -> None:
         if event.type == "session.created":
             return
-        answered = next(iter(self._updates), None)
-        update = self._updates.pop(answered, None) if answered is not None else None
+        answered, update = self._updates.accepted()
         if update is not None:
             self.configuration.accept(update)
             self._inquiries.refused(answered)
@@ -328,10 +335,7 @@ class Face:
     def _error(self, event: ev.ErrorEvent) -> None:
         event_id = event.error.event_id
         inquiry = self._inquiries.refused(event_id) if event_id is not None else self._guess(event.error)
-        refused = self._refused_update(event)
-        if refused is not None:
-            del self._updates[refused]
-        if refused == PREAMBLE and not self._created:
+        if self._updates.refused(event.error, begun=self._created) == PREAMBLE and not self._created:
             if self._config.opening is not None:
                 self.opening_refused = True
                 values = event.model_dump(exclude_unset=True)
@@ -346,19 +350,9 @@ class Face:
         elif event_id is None and verdict is Verdict.SURFACE:
             self._relay(event.model_dump(exclude_unset=True))
 
-    def _refused_update(self, event: ev.ErrorEvent) -> str | None:
-        """The update that the error refuses, by name; one that names none refuses the oldest that it may be about."""
-        event_id = event.error.event_id
-        if event_id is not None:
-            return event_id if event_id in self._updates else None
-        if not _is_about_session(event.error):
-            return None
-        doubtful = (known for known, update in self._updates.items() if update is not None or not self._created)
-        return next(doubtful, None)
-
     def _guess(self, error: ev.ErrorDetail) -> Inquiry | None:
         """Whose event is refused by an error that names none."""
-        if _is_about_session(error):
+        if is_about_session(error):
             return self._inquiries.first("session.update")
         kind = next((kind for begins, kind in _OF_CODES.items() if (error.code or "").startswith(begins)), "")
         return self._inquiries.first(kind)
@@ -388,10 +382,6 @@ class Face:
 def _origin(command: ClientSent) -> Origin:
     event_id = command.event.get("event_id")
     return Origin(command.client, event_id if isinstance(event_id, str) else None)
-
-
-def _is_about_session(error: ev.ErrorDetail) -> bool:
-    return (error.param or "").startswith("session")
 
 
 def _locked(path: str) -> Complaint:

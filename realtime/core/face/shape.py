@@ -1,4 +1,4 @@
-"""The outer shape of events. What is inside sessions, items and responses of clients the upstream judges.
+"""The shape of events, as far as the call itself relies on it. All else that clients say the upstream judges.
 
 A client's event of another shape is refused; one of the upstream's is not shown.
 """
@@ -58,6 +58,44 @@ def check(event: JsonObject) -> None:
     for name in event:
         if name not in known:
             raise Complaint("unknown_parameter", f"Unknown parameter: '{name[:80]}'.", name[:80])
+    if kind == "session.update":
+        check_session(event["session"])
+    elif kind == "conversation.item.create":
+        _check_item(event["item"])
+
+
+_INPUT = ("audio.input", "audio.input.format", "audio.input.turn_detection", "audio.input.transcription")
+_PARTS = ("audio", *_INPUT, "audio.output", "audio.output.format")
+"""Members of a session that are objects, where they are not null."""
+_NAMES = ("role", "call_id", "name", "arguments", "output")
+"""Members of an item that are strings."""
+
+
+def check_session(session: JsonObject) -> None:
+    """Raises ``Complaint`` for a session of which the call could not tell its own part."""
+    tools = session.get("tools", [])
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise wrong_type("session.tools", tools, "an array of objects")
+    for number, tool in enumerate(tools):
+        if not isinstance(tool.get("name", ""), str):
+            raise wrong_type(f"session.tools[{number}].name", tool["name"], "a string")
+    for path in _PARTS:
+        found: object = session
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None and not isinstance(found, dict):
+            raise wrong_type(f"session.{path}", found, "an object")
+
+
+def _check_item(item: JsonObject) -> None:
+    content = item.get("content")
+    if content is not None and (not isinstance(content, list) or not all(isinstance(part, dict) for part in content)):
+        raise wrong_type("item.content", content, "an array of objects")
+    for name in _NAMES:
+        if item.get(name) is not None and not isinstance(item[name], str):
+            raise wrong_type(f"item.{name}", item[name], "a string")
+    if item.get("type") in ("function_call", "function_call_output") and item.get("call_id") is None:
+        raise missing("item.call_id")
 
 
 _RELIED_ON = {
@@ -83,6 +121,13 @@ def can_be_shown(event: JsonObject) -> bool:
     """False for an event of the upstream's that does not say what it is about, or not in the API's shape."""
     odd = any(event.get(name) is not None and not isinstance(event[name], kind) for name, kind in _RELIED_ON.items())
     return not odd and event.get(_NEEDED.get(event["type"], "type")) is not None
+
+
+def is_ask(event: JsonObject) -> bool:
+    """True for a client's wish for a response within the conversation."""
+    body = event.get("response")
+    apart = isinstance(body, dict) and body.get("conversation") == "none"
+    return event.get("type") == "response.create" and not apart
 
 
 def _check(event: JsonObject, name: str, member: _Member) -> None:
