@@ -151,6 +151,7 @@ class Caller:
         async with asyncio.TaskGroup() as group:
             talk = group.create_task(self._hold(client))
             reader = group.create_task(client.run())
+            reader.add_done_callback(lambda _: self._talk.cut_off())
             lost = group.create_task(self._device_lost.wait())
             ends = (talk, reader, lost, group.create_task(stop.wait()))
             beside = (group.create_task(self._report_played(client)), group.create_task(self._pass_on(client)))
@@ -296,24 +297,27 @@ class Caller:
             return
 
     async def _hang_up(self, client: RpcClient) -> None:
-        """Stop the call and wait for its end, so that the thread is complete when the command returns."""
-        if self._talk.closed is not None:
-            return
+        """Stop the call and wait for the records of its end.
+
+        They hold the answer that was cut short, and the thread is to be complete when the command returns.
+        """
         try:
             async with asyncio.timeout(GOODBYE_S):
                 if self._talk.session_id is None:
                     await self._call_off(client)
                     return
-                for heard in self._player.heard(now=self._clock()):
-                    await self._tell_played(client, heard)
-                await client.call("thread/realtime/stop", self._of_thread())
-                await self._talk.over()
+                if self._talk.closed is None:
+                    for heard in self._player.heard(now=self._clock()):
+                        await self._tell_played(client, heard)
+                    await client.call("thread/realtime/stop", self._of_thread())
+                    await self._talk.over()
+                await self._talk.recorded()
         except (TimeoutError, LinkClosed, CallRefused):
             self._reporter.remark("(the gateway did not confirm the end)")
 
     async def _call_off(self, client: RpcClient) -> None:
         """Nobody is to wait for a start that is still under way; a thread that was there may have another's call."""
-        if self._asked_to_start and self._plan.thread_id is None:
+        if self._asked_to_start and self._plan.thread_id is None and self._talk.closed is None:
             await client.call("thread/realtime/stop", self._of_thread())
 
     async def _tell_played(self, client: RpcClient, heard: tuple[str, int]) -> None:

@@ -35,7 +35,9 @@ class Talk:
         self._changed = asyncio.Event()
         self._busy = False
         self._speaking = False
-        self._records_are_ours = False
+        self._call_item: str | None = None
+        self._is_recorded = False
+        self._is_cut_off = False
         self._unfinished: set[str] = set()
         self._expected_until = 0.0
         self._asked_at: float | None = None
@@ -81,6 +83,16 @@ class Talk:
         while self.closed is None:
             await self._change()
 
+    async def recorded(self) -> None:
+        """Wait for the record that ends our call, which comes after the word that it is closed; none may come."""
+        while not (self._is_recorded or self._is_cut_off):
+            await self._change()
+
+    def cut_off(self) -> None:
+        """The connection has ended: nothing more will be told."""
+        self._is_cut_off = True
+        self._changed.set()
+
     async def quiet(self, for_s: float) -> bool:
         """Wait until nothing goes on for so long; False when the call was closed before."""
         quiet_since: float | None = None
@@ -112,10 +124,10 @@ class Talk:
             return
 
     def _on_item(self, item: JsonObject, *, completed: bool) -> None:
-        if item["type"] == "session" and not completed and self.session_id is not None:
-            self._records_are_ours = True
+        if item["type"] == "session":
+            self._on_call_item(item["id"], completed=completed)
         kind = _KINDS.get(item["type"])
-        if kind is None or not self._records_are_ours:
+        if kind is None or self._call_item is None:
             return
         if not completed:
             self._unfinished.add(item["id"])
@@ -129,6 +141,13 @@ class Talk:
         if item.get("status") != "completed":
             fields["status"] = item.get("status")
         self._reporter.event(kind, fields)
+
+    def _on_call_item(self, item_id: str, *, completed: bool) -> None:
+        """The first that begins after ``started`` is ours; later ones are those of calls that take its place."""
+        if self._call_item is None and self.session_id is not None and not completed:
+            self._call_item = item_id
+        elif completed and item_id == self._call_item:
+            self._is_recorded = True
 
     def _on_live(self, name: str, params: JsonObject) -> None:
         match name:

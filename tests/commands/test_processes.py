@@ -331,3 +331,16 @@ async def test_an_answer_that_cannot_be_kept_is_no_success(tmp_path: Path) -> No
     assert (status, err) == (1, "")
     assert (lines[-2]["code"], lines[-2]["message"]) == ("not_kept", "--out: /dev/full: No space left on device")
     assert (lines[-1]["ok"], lines[-1]["out"]) == (False, None)
+
+
+@pytest.mark.parametrize("modality", ["audio", "text"])
+async def test_an_answer_that_the_timeout_cuts_short_is_shown_as_far_as_it_came(tmp_path: Path, modality: str) -> None:
+    talk = ("--text", "please count to twenty slowly", "--timeout", "2", "--modality", modality, "--json")
+    async with started(tmp_path, "serve", "--port", "0") as gateway:
+        status, out, _ = await finished(tmp_path, "call", "--url", address(await first_line(gateway)), *talk)
+    lines = [json.decode_object(line) for line in out.splitlines()]
+    assert [line["type"] for line in lines] == ["started", "user", "assistant", "end"]
+    assert lines[2]["status"] == "interrupted"
+    assert lines[2]["text"].startswith("One, two")
+    assert "twenty" not in lines[2]["text"]
+    assert (status, lines[3]["ok"], lines[3]["reason"]) == (0, True, "timeout")

@@ -215,6 +215,24 @@ async def test_an_item_that_did_not_end_well_says_so(scene: Scene) -> None:
     assert len(scene.printed()) == 1
 
 
+async def test_the_records_of_the_end_are_waited_for_as_long_as_they_can_come(scene: Scene) -> None:
+    async with asyncio.TaskGroup() as group:
+        recorded = group.create_task(scene.talk.recorded())
+        scene.live("closed", reason="requested")
+        scene.item("item/completed", "i", "assistantMessage", "It is r", "interrupted")
+        assert not (await asyncio.wait({recorded}, timeout=QUIET))[0]
+        scene.item("item/completed", "session", "session")
+        await recorded
+    assert scene.printed()[-1]["status"] == "interrupted"
+
+
+async def test_no_record_is_waited_for_without_a_connection(scene: Scene) -> None:
+    scene.live("closed", reason="draining")
+    scene.talk.cut_off()
+    async with asyncio.timeout(5):
+        await scene.talk.recorded()
+
+
 # -- for people ------------------------------------------------------------------------------------------------
 
 
