@@ -6,6 +6,7 @@ The only module that reads the environment.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +18,11 @@ from pydantic_settings import SettingsConfigDict, SettingsError
 
 from realtime.errors import ConfigurationError
 from realtime.settings import NESTED, PREFIX, Section, Settings, UpstreamSettings
+
+_NOT_OURS = frozenset({f"{PREFIX}LONG"})
+"""The project's own tests are told by it to take long."""
+_SERVICE = re.compile(rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)=|{PREFIX}PORT=\w+://")
+"""Kubernetes writes these into every container beside a service that is called voxgate."""
 
 
 def load(*, config: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
@@ -31,7 +37,7 @@ def load(*, config: Path | None = None, flags: dict[str, Any] | None = None) -> 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
-    _check_sections(os.environ)
+    _check_variables(os.environ)
     try:
         settings = FromFile(**(flags or {}))
     except ValidationError as error:
@@ -84,11 +90,17 @@ def _not_json(error: SettingsError) -> ConfigurationError:
 
 def _unknown(name: str) -> ConfigurationError:
     """A setting that is not there, and the one that may have been meant."""
+    meant = _meant(name)
+    hint = f"; did you mean {meant}?" if meant else ""
+    return ConfigurationError(f"{name}: there is no such setting{hint}", setting=name)
+
+
+def _meant(name: str) -> str | None:
+    """The setting of that name in another section, or the one with the nearest name."""
     known = _names()
     last = name.rpartition(".")[2]
     near = [full for full in known if full.rpartition(".")[2] == last] or get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return ConfigurationError(f"{name}: there is no such setting{hint}", setting=name)
+    return near[0] if near else None
 
 
 def _names() -> list[str]:
@@ -100,15 +112,21 @@ def _names() -> list[str]:
     return names
 
 
-def _check_sections(environment: Mapping[str, str]) -> None:
-    """A variable of a section that does not exist would be passed over in silence otherwise."""
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """A variable that names no setting would be passed over in silence otherwise."""
     for variable in sorted(environment):
         section, nested, _ = variable.removeprefix(PREFIX).partition(NESTED)
-        if not (variable.startswith(PREFIX) and nested) or section.lower() in Settings.model_fields:
+        if not variable.startswith(PREFIX) or section.lower() in Settings.model_fields:
+            continue  # what such a section does not know is found where it is read
+        if variable in _NOT_OURS or _SERVICE.match(f"{variable}={environment[variable]}"):
             continue
-        near = get_close_matches(section.lower(), list(Settings.model_fields), n=1)
-        hint = f"; did you mean {variable.replace(section, near[0].upper(), 1)}?" if near else ""
-        raise ConfigurationError(f"{variable}: there is no section {section.lower()}{hint}", setting=variable)
+        if nested:
+            near = get_close_matches(section.lower(), list(Settings.model_fields), n=1)
+            hint = f"; did you mean {variable.replace(section, near[0].upper(), 1)}?" if near else ""
+            raise ConfigurationError(f"{variable}: there is no section {section.lower()}{hint}", setting=variable)
+        meant = _meant(section.lower())
+        hint = f"; did you mean {PREFIX}{meant.upper().replace('.', NESTED)}?" if meant else ""
+        raise ConfigurationError(f"{variable}: there is no such setting{hint}", setting=variable)
 
 
 def _with_fallbacks(settings: Settings) -> Settings:

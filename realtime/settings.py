@@ -82,9 +82,9 @@ class UpstreamSettings(Section):
             key = self.api_key_file.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise ConfigurationError(f"{_KEY_FILE} cannot be read: {reason}", setting=_KEY_FILE) from None
+            raise ConfigurationError(f"{_KEY_FILE}: cannot be read: {reason}", setting=_KEY_FILE) from None
         if not key:
-            raise ConfigurationError(f"{_KEY_FILE} holds no key", setting=_KEY_FILE)
+            raise ConfigurationError(f"{_KEY_FILE}: holds no key", setting=_KEY_FILE)
         return key
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -18,17 +17,18 @@ from shutil import which
 import numpy as np
 
 from realtime.agents.load import load
+from realtime.commands.inspection import inspect, secret_file
+from realtime.commands.listener import is_free
 from realtime.commands.lock import is_served
 from realtime.commands.process import run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
-from realtime.commands.store import is_current, reading, sqlite_file, store_setting
+from realtime.commands.store import is_current, is_damaged, reading, sqlite_file, store_setting
 from realtime.commands.trouble import Trouble
 from realtime.commands.upstream_look import look_at_upstream
 from realtime.commands.usage import CommandParser
 from realtime.errors import ConfigurationError, GatewayError
 from realtime.mock.speech.decoders import prove
 from realtime.mock.speech.model_folder import recognition_model
-from realtime.server.access import Access
 from realtime.settings import Settings
 from transports.audio import Resampler
 from transports.errors import TransportError
@@ -41,10 +41,22 @@ SPEECH_ENGINES = ("onnxruntime", "pocketsphinx", "espeakng_loader")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``look`` says what it found, or raises ``Trouble`` or ``ConfigurationError``. None of it holds a secret."""
+    """``look`` says what it found, or raises ``Trouble``, ``Unseen`` or ``ConfigurationError``: no secret in any."""
 
     name: str
     look: Callable[[Settings], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCheck:
+    """The same of what no setting changes."""
+
+    name: str
+    look: Callable[[], Awaitable[str]]
+
+
+class Unseen(Exception):
+    """This can be looked at only when something else has been put right; the text says what."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,57 +71,69 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at everything; a configuration that cannot be read ends it."""
-    settings = settings_from(arguments)
-    return run_until_signal(lambda stop: _examine(settings))
+    """Look at everything; where the settings cannot be read, at what needs none."""
+    settings: Settings | ConfigurationError
+    try:
+        settings = settings_from(arguments)
+    except ConfigurationError as error:
+        if arguments.config is not None and not arguments.config.is_file():
+            raise  # wrong usage, as with every other command
+        settings = error
+    found = settings
+    return run_until_signal(lambda stop: _examine(found))
 
 
-async def _examine(settings: Settings) -> int:
+async def _examine(settings: Settings | ConfigurationError) -> int:
     healthy = [await _passes(check, settings) for check in CHECKS]
     return 0 if all(healthy) else 1
 
 
-async def _passes(check: Check, settings: Settings) -> bool:
+async def _passes(check: Check | MachineCheck, settings: Settings | ConfigurationError) -> bool:
     try:
-        print(f"ok     {check.name:14} {await check.look(settings)}")
+        print(f"ok     {check.name:14} {await _look(check, settings)}")
+    except Unseen as unseen:
+        print(f"skip   {check.name:14} {unseen}")
+        return False
     except Trouble as trouble:
         _complain(check.name, str(trouble), trouble.remedy)
         return False
     except ConfigurationError as error:
-        _complain(
-            check.name, error.message, f"set {error.setting} right, in voxgate.toml, the environment or by a flag"
-        )
+        _complain(check.name, error.message, _remedy(error.setting, settings))
         return False
     return True
 
 
+async def _look(check: Check | MachineCheck, settings: Settings | ConfigurationError) -> str:
+    if isinstance(check, MachineCheck):
+        return await check.look()
+    if isinstance(settings, Settings):
+        return await check.look(settings)
+    if check.look is _configuration:
+        raise settings
+    raise Unseen(f"not looked at: {settings.setting} must be put right first")
+
+
+def _remedy(setting: str, settings: Settings | ConfigurationError) -> str:
+    """What to do about a setting that is wrong."""
+    if setting == "--config":
+        return "mend that file, or name another with --config"
+    if isinstance(settings, ConfigurationError):
+        return "mend it where it was set: in voxgate.toml or in the environment"
+    if secret_file(settings, setting) is not None:
+        return f"see that this file is there, holds what it should and can be read by this user, or set {setting} right"
+    return f"set {setting} right, in voxgate.toml, the environment or by a flag"
+
+
 def _complain(name: str, message: str, remedy: str) -> None:
-    print(f"WRONG  {name:14} {message}")
+    print(f"WRONG  {name:14} {' '.join(message.split())}")
     print(f"       {'':14} -> {remedy}")
 
 
 async def _configuration(settings: Settings) -> str:
-    Access(settings.server)
-    settings.upstream.key()
+    inspect(settings)
     host, port = settings.server.host, settings.server.port
     place = f"listens on {host} port {port}" if port else f"listens on {host}, on any free port"
-    return place + ("" if _can_listen(host, port) else ": somebody listens there now, a voxgate or another program")
-
-
-def _can_listen(host: str, port: int) -> bool:
-    """False when the port is taken; raises ``ConfigurationError`` for an address that is not this machine's."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except PermissionError:
-        raise ConfigurationError(f"server.port: {port} is not for plain users", setting="server.port") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return False
-        raise ConfigurationError(f"server.host: {host} is no address of this machine", setting="server.host") from None
-    return True
+    return place + ("" if is_free(host, port) else ": somebody listens there now, a voxgate or another program")
 
 
 async def _agent(settings: Settings) -> str:
@@ -129,8 +153,12 @@ async def _store(settings: Settings) -> str:
         if current:
             async with reading(settings) as store:
                 await store.ping()
-    except ConfigurationError:
-        raise
+    except ConfigurationError as error:
+        if file is None or not is_damaged(error):
+            raise
+        raise Trouble(
+            error.message, "move it aside, and the next `voxgate serve` makes a new one; or put a backup in its place"
+        ) from None
     except GatewayError as error:
         raise Trouble(
             error.message, f"see {setting}, its owner, the disk's free space, and `voxgate migrate`"
@@ -152,10 +180,15 @@ def _to_be_made(file: Path, setting: str) -> str:
 
 
 async def _upstream(settings: Settings) -> str:
+    if not settings.upstream.embedded:
+        try:
+            settings.upstream.key()
+        except ConfigurationError as error:
+            raise Unseen(f"not looked at: {error.setting} must be put right first") from None
     return await look_at_upstream(settings.upstream)
 
 
-async def _packages(settings: Settings) -> str:
+async def _packages() -> str:
     """Two owners of one folder overwrite each other silently."""
     owners = packages_distributions()
     for package in PACKAGES:
@@ -168,7 +201,7 @@ async def _packages(settings: Settings) -> str:
     return f"{DISTRIBUTION} {version(DISTRIBUTION)} alone owns {', '.join(PACKAGES)}"
 
 
-async def _media(settings: Settings) -> str:
+async def _media() -> str:
     """WebRTC needs its library, Opus and a UDP port; sound of other rates must come out as long as it went in."""
     try:
         import_module("transports.webrtc")
@@ -216,7 +249,7 @@ async def _speech(settings: Settings) -> str:
     return told
 
 
-async def _live_sound(settings: Settings) -> str:
+async def _live_sound() -> str:
     """For ``voxgate call --live`` alone. Looked for, not loaded: PortAudio takes hold of the machine's devices."""
     if find_spec("sounddevice") is None:
         return "sounddevice is not there (`voxgate call --live` needs voxgate[live])"
@@ -225,13 +258,13 @@ async def _live_sound(settings: Settings) -> str:
     return "sounddevice and PortAudio are there; `voxgate call --list-devices` shows microphones and speakers"
 
 
-CHECKS = (
+CHECKS: tuple[Check | MachineCheck, ...] = (
     Check("configuration", _configuration),
     Check("agent", _agent),
     Check("store", _store),
     Check("upstream", _upstream),
-    Check("packages", _packages),
-    Check("media", _media),
+    MachineCheck("packages", _packages),
+    MachineCheck("media", _media),
     Check("speech", _speech),
-    Check("live sound", _live_sound),
+    MachineCheck("live sound", _live_sound),
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from realtime.commands.listener import taken
 from realtime.commands.process import log_to_stderr, run_until_signal
-from realtime.commands.usage import CommandParser, meant, whole_number
+from realtime.commands.usage import CommandParser, meant, port_number, whole_number
 from realtime.errors import ConfigurationError
 from realtime.mock.scenarios import SCENARIOS
 from realtime.mock.server import MockOptions, run_mock
@@ -24,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "Prints one line with its base URL when it is ready.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=whole_number, default=8765, help="0 for any free one (default: %(default)s)")
+    parser.add_argument("--port", type=port_number, default=8765, help="0 for any free one (default: %(default)s)")
     parser.add_argument(
         "--script", default="default", metavar="FILE|NAME", help="default, assistant, a YAML or a Python file"
     )
@@ -45,8 +47,6 @@ def run(arguments: argparse.Namespace) -> int:
         for name, scenario in sorted(SCENARIOS.items()):
             print(f"{name:24} {scenario.about}")
         return 0
-    if not 0 <= arguments.port <= 65535:
-        raise ConfigurationError("--port: must be from 0 to 65535", setting="--port")
     _check(arguments)
     log_to_stderr("info")
     options = MockOptions(
@@ -111,6 +111,8 @@ async def _mock(options: MockOptions) -> None:
     try:
         await run_mock(options, _say_ready)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise taken("--port", options.host, options.port, "mock") from None
         place = f"{options.host} port {options.port}"
         raise ConfigurationError(f"--port: cannot listen on {place}: {error.strerror}", setting="--port") from None
 

@@ -8,11 +8,13 @@ import gc
 import os
 from contextlib import AsyncExitStack
 
+from realtime.commands.inspection import inspect
+from realtime.commands.listener import is_free, taken
 from realtime.commands.lock import only_gateway
 from realtime.commands.process import log_to_stderr, run_until_signal
 from realtime.commands.settings import add_settings_flags, settings_from
 from realtime.commands.store import named
-from realtime.commands.usage import CommandParser, whole_number
+from realtime.commands.usage import CommandParser, port_number
 from realtime.desk import described
 from realtime.gateway import Gateway
 from realtime.mock.embedded import embedded_model
@@ -20,7 +22,7 @@ from realtime.mock.script import load_script
 from realtime.mock.speech.studio import Studio
 from realtime.protocol.appserver import DEFAULT_VOICE
 from realtime.server.app import serving
-from realtime.settings import Settings
+from realtime.settings import ServerSettings, Settings
 
 SPEECH_OFF = "ears: that somebody speaks, no words; mouth: tones with a transcript (speech.engines is off)"
 
@@ -34,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Settings also come from voxgate.toml and from VOXGATE_<SECTION>__<NAME>; flags win.",
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=whole_number, help="port to listen on, 0 for any free one (default: 8080)")
+    parser.add_argument("--port", type=port_number, help="port to listen on, 0 for any free one (default: 8080)")
     parser.add_argument("--upstream", metavar="URL", help="the Realtime API's address, or: embedded")
     parser.add_argument("--agent", metavar="SPEC", help="embedded, none, responses, or module:factory")
     add_settings_flags(parser)
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         upstream={"base_url": arguments.upstream},
         agent={"spec": arguments.agent},
     )
-    settings.upstream.key()  # a file that cannot be read is said now, not to the first client
+    inspect(settings)
     log_to_stderr(settings.telemetry.log_level)
     return run_until_signal(lambda stop: _serve(settings, stop))
 
@@ -65,6 +67,7 @@ def _speaking_of_progress(settings: Settings) -> Settings:
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as stack:
         stack.enter_context(only_gateway(settings))
+        _find_the_port_free(settings.server)
         studio = None
         if settings.upstream.embedded:
             settings = _speaking_of_progress(settings)
@@ -84,6 +87,12 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> int:
         await stop.wait()
         await gateway.drain()
     return 0
+
+
+def _find_the_port_free(server: ServerSettings) -> None:
+    """Before what takes long to start; raises ``ConfigurationError``."""
+    if not is_free(server.host, server.port):
+        raise taken("server.port", server.host, server.port, "voxgate")
 
 
 def spare_the_collector() -> None:
@@ -112,4 +121,4 @@ def _behind(settings: Settings, studio: Studio | None) -> str:
         return f"embedded voice model and {agent}{free}; {studio.description if studio is not None else SPEECH_OFF}"
     upstream = settings.upstream
     voice = settings.session.voice or DEFAULT_VOICE[upstream.version]
-    return f"{described(upstream)}, voice {voice}, its own ears and mouth; {agent}"
+    return f"{described(upstream)}, voice {voice}, with the ears and the mouth it has there; {agent}"

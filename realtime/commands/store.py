@@ -40,6 +40,11 @@ def named(settings: Settings) -> Iterator[None]:
         raise ConfigurationError(f"{setting}: {error.message}{place}", setting=setting) from error
 
 
+def is_damaged(error: ConfigurationError) -> bool:
+    """Whether the store's file is no store, or no more: nothing that a setting could put right."""
+    return isinstance(error.__cause__, StoreError) and "is damaged" in error.__cause__.message
+
+
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[SqlThreadStore]:
     """The store, opened; raises ``ConfigurationError`` when there is none (reading makes no file)."""

@@ -32,6 +32,14 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
 
 
+def port_number(text: str) -> int:
+    """An argument's type."""
+    number = whole_number(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 65535, not {text}")
+    return number
+
+
 def number_from_1(text: str) -> int:
     """An argument's type: how many."""
     number = whole_number(text)

@@ -50,15 +50,17 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "named"),
     [
-        (("serve", "--port", "99999"), "server.port"),
+        (("serve", "--port", "99999"), "--port: must be from 0 to 65535, not 99999; see `voxgate serve --help`"),
         (("serve", "--host", "0.0.0.0"), "server.auth_tokens_file"),
         (("serve", "--upstream", "ftp://x"), "upstream.base_url"),
         (("serve", "--agent", "nobody"), "agent.spec"),
         (("serve", "--config", "none.toml"), "--config"),
-        (("serve", "--config", "key.toml"), "upstream.api_key_file cannot be read: No such file"),
-        (("serve", "--config", "noise.toml"), "upstream.api_key_file cannot be read: not UTF-8"),
-        (("serve", "--config", "blank.toml"), "upstream.api_key_file holds no key"),
-        (("mock", "--port", "99999"), "--port"),
+        (("serve", "--config", "key.toml"), "upstream.api_key_file: cannot be read: No such file or directory: key"),
+        (("serve", "--config", "noise.toml"), "upstream.api_key_file: cannot be read: not UTF-8 text: noise"),
+        (("serve", "--config", "blank.toml"), "upstream.api_key_file: holds no key: blank"),
+        (("serve", "--config", "tokens.toml"), "server.auth_tokens_file: cannot be read: No such file or directory: t"),
+        (("serve", "--config", "voice.toml"), "session.voice: 'bob' is no voice of realtime v2 (upstream.version), wh"),
+        (("mock", "--port", "99999"), "--port: must be from 0 to 65535, not 99999; see `voxgate mock --help`"),
         (("mock", "--script", "none.yaml"), "--script"),
         (("mock", "--scenario", "none"), "--scenario"),
         (("mock", "--scenario", "late-transcripton"), "did you mean late-transcription"),
@@ -111,6 +113,8 @@ def test_a_wrong_setting_is_named_in_one_line(
     (elsewhere / "blank").write_text("\n")
     for name in ("key", "noise", "blank"):
         (elsewhere / f"{name}.toml").write_text(f'[server]\nport = 0\n[upstream]\napi_key_file = "{name}"\n')
+    (elsewhere / "tokens.toml").write_text('[server]\nport = 0\nauth_tokens_file = "tokens"\n')
+    (elsewhere / "voice.toml").write_text('[server]\nport = 0\n[session]\nvoice = "bob"\n')
     assert run(*argv) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -137,6 +141,9 @@ def test_a_wrong_setting_is_named_in_one_line(
         ("[server\n", {}, "voxgate.toml: not TOML"),
         ("", {"VOXGATE_SERVER__PROT": "1"}, "server.prot: there is no such setting; did you mean server.port?"),
         ("", {"VOXGATE_SEVER__PORT": "1"}, "there is no section sever; did you mean VOXGATE_SERVER__PORT?"),
+        ("", {"VOXGATE_PORT": "1"}, "VOXGATE_PORT: there is no such setting; did you mean VOXGATE_SERVER__PORT?"),
+        ("", {"VOXGATE_SERVER_PORT": "1"}, "VOXGATE_SERVER_PORT: there is no such setting; did you mean VOXGATE_SERVE"),
+        ("", {"VOXGATE_ZZZ": "1"}, "VOXGATE_ZZZ: there is no such setting"),
         ("", {"VOXGATE_SERVER": "[1"}, "VOXGATE_SERVER…: lists are given as JSON"),
         ("", {"OPENAI_BASE_URL": "ftp://x"}, "OPENAI_BASE_URL: must be an http or https address"),
     ],
@@ -152,11 +159,33 @@ def test_a_wrong_setting_is_told_in_plain_words(
     (elsewhere / "voxgate.toml").write_text(config)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert run("doctor") == 2
+    assert run("migrate") == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("voxgate: ")
     assert told in lines[0]
+    assert run("doctor") == 1
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].startswith("WRONG  configuration  ")
+    assert told in table[0]
+    assert table[1].strip().startswith("-> mend ")
+    states = {line[7:].split("  ")[0]: line.split()[0] for line in table[2:]}
+    assert [states[name] for name in ("agent", "store", "upstream", "speech")] == ["skip"] * 4
+    assert [states[name] for name in ("packages", "media", "live sound")] == ["ok"] * 3
+
+
+def test_variables_that_are_not_the_operator_s_are_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes tells of a service that is called voxgate by variables of its own."""
+    for name, value in (
+        ("VOXGATE_SERVICE_HOST", "10.0.0.1"),
+        ("VOXGATE_SERVICE_PORT", "8080"),
+        ("VOXGATE_PORT", "tcp://10.0.0.1:8080"),
+        ("VOXGATE_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("VOXGATE_DATA", "elsewhere"),
+        ("VOXGATE_LONG", "1"),
+    ):
+        monkeypatch.setenv(name, value)
+    assert run("doctor") == 0
 
 
 def test_an_upstream_that_is_not_there_cannot_be_recorded(capsys: pytest.CaptureFixture[str], free_port: int) -> None:
@@ -260,6 +289,57 @@ def test_the_doctor_names_what_is_wrong_and_what_to_do(
     found = next(number for number, line in enumerate(lines) if line.startswith("WRONG") and wrong in line)
     assert "->" in lines[found + 1]
     assert "sk-secret" not in text
+
+
+@pytest.mark.parametrize(("setting", "name"), [("upstream", "api_key_file"), ("server", "auth_tokens_file")])
+def test_a_file_that_cannot_be_read_is_told_once_with_its_path(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], setting: str, name: str
+) -> None:
+    (elsewhere / "voxgate.toml").write_text(f'[{setting}]\n{name} = "no/file"\n')
+    assert run("doctor") == 1
+    lines = capsys.readouterr().out.splitlines()
+    told = f"{setting}.{name}: cannot be read: No such file or directory: no/file"
+    assert [line for line in lines if line.startswith("WRONG")] == [f"WRONG  configuration  {told}"]
+    assert lines[1].strip().startswith("-> see that this file is there")
+
+
+def test_a_damaged_store_is_to_be_moved_aside(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = elsewhere / "data" / "voxgate.db"
+    file.parent.mkdir()
+    file.write_bytes(b"this is no database" * 100)
+    assert run("doctor") == 1
+    lines = capsys.readouterr().out.splitlines()
+    wrong = next(number for number, line in enumerate(lines) if line.startswith("WRONG"))
+    assert "is damaged" in lines[wrong]
+    assert "data/voxgate.db" in lines[wrong]
+    assert "move it aside" in lines[wrong + 1]
+    assert "backup" in lines[wrong + 1]
+
+
+@pytest.mark.parametrize(("voice", "version", "status"), [("cove", "v1", 0), ("cove", "v2", 1), ("marin", "v2", 0)])
+def test_a_voice_must_be_one_of_the_version_s(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], voice: str, version: str, status: int
+) -> None:
+    (elsewhere / "voxgate.toml").write_text(
+        f'[session]\nvoice = "{voice}"\n[upstream]\nversion = "{version}"\nbase_url = "embedded"\n'
+    )
+    assert run("doctor") == status
+    told = f"session.voice: '{voice}' is no voice of realtime {version} (upstream.version), which has alloy, "
+    assert (told in capsys.readouterr().out) is (status == 1)
+
+
+@pytest.mark.parametrize(("command", "setting"), [("serve", "server.port"), ("mock", "--port")])
+def test_a_port_on_which_somebody_listens_is_refused_once_and_with_a_way_out(
+    command: str, setting: str, capsys: pytest.CaptureFixture[str], free_port: int
+) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
+        assert run(command, "--port", str(free_port)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    whose = {"serve": "voxgate", "mock": "mock"}[command]
+    assert line == (
+        f"voxgate: {setting}: somebody listens on 127.0.0.1 port {free_port} already, perhaps another {whose}: "
+        "stop that, or choose another port with --port (0: any free one)"
+    )
 
 
 def test_the_doctor_changes_no_store(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
