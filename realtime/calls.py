@@ -308,10 +308,6 @@ class Calls:
 
     # -- looking after ---------------------------------------------------------------------------------
 
-    def is_live(self, thread_id: ThreadId) -> bool:
-        """True while a call runs on the thread."""
-        return thread_id in self._live
-
     def listener(self, thread_id: ThreadId) -> Session | None:
         """The call that wants to hear of typed turns."""
         call = self._live.get(thread_id)
@@ -340,13 +336,29 @@ class Calls:
         """End the calls that nobody has watched for ``limits.orphan_s``."""
         now = asyncio.get_running_loop().time()
         for call in list(self._all):
-            lane = self._threads.lane_if_open(call.thread_id)
-            if call.has_person or call.session.clients or (lane is not None and lane.sinks):
+            if not self._is_alone(call):
                 call.alone_since = None
             elif call.alone_since is None:
                 call.alone_since = now
             elif now - call.alone_since >= self._limits.orphan_s:
                 await call.session.stop("abandoned")
+
+    def _is_alone(self, call: LiveCall) -> bool:
+        """Nobody watches it."""
+        lane = self._threads.lane_if_open(call.thread_id)
+        return not (call.has_person or call.session.clients or (lane is not None and lane.sinks))
+
+    async def end_abandoned(self) -> bool:
+        """Make room: end the call that nobody has watched for longest. False where somebody watches each."""
+        now = asyncio.get_running_loop().time()
+        alone = {call: call.alone_since or now for call in self._all if self._is_alone(call)}
+        if not alone:
+            return False
+        call = min(alone, key=alone.__getitem__)
+        log.info("thread %s: its call is abandoned, and makes room for another", call.thread_id)
+        await call.session.stop("abandoned")
+        await call.ended.wait()
+        return True
 
     async def drain(self) -> None:
         """No new calls; end those that run, and wait for them at most ``limits.drain_s``."""

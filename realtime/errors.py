@@ -157,7 +157,7 @@ class UpstreamConnectFailed(UpstreamError):
 class UpstreamRejected(UpstreamError):
     """The upstream answered the handshake with an HTTP error; ``status`` has it.
 
-    ``fault`` is the Realtime API's ``error`` object in the answer, where the request was at fault.
+    ``fault`` is the Realtime API's ``error`` object in the answer, where that holds one.
     """
 
     code = "upstream_refused"
@@ -173,6 +173,8 @@ class UpstreamRejected(UpstreamError):
         super().__init__(message, retry_after_ms=retry_after_ms)
         self.status = status
         self.fault = fault
+        self.is_requests_fault = status in (400, 413, 415, 422)
+        """What was asked for cannot be had from this upstream, ever."""
         self.retryable = status in (404, 408, 425, 429) or status >= 500
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -157,7 +157,7 @@ class Gateway:
             await self.threads.sweep(self._in_use)
 
     def _in_use(self, thread_id: ThreadId) -> bool:
-        return self.calls.is_live(thread_id) or self._turns.running(thread_id) is not None
+        return self.calls.find(thread_id) is not None or self._turns.running(thread_id) is not None
 
     def _store_failed(self, thread_id: ThreadId, error: StoreError) -> None:
         """What was said can no longer be kept: a call that goes on would pretend otherwise."""
@@ -270,7 +270,7 @@ class Gateway:
     def _opener(self, model: str) -> Opener:
         upstream = self.desk.upstream
         if self._connect is not None and upstream.embedded:
-            return _EmbeddedOpener(self._connect)
+            return _EmbeddedOpener(self._connect, self.calls.end_abandoned)
         return WebSocketOpener(upstream, model=model, max_bytes=self._settings.limits.upstream_message_bytes)
 
     def _upstream_call(self, model: str, params: app.RealtimeStartParams) -> UpstreamCall:
@@ -302,14 +302,18 @@ class Gateway:
 
 
 class _EmbeddedOpener:
-    """Connections to the voice model in this process."""
+    """Connections to the voice model in this process, which bears few; ``make_room`` may free the place of one."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, make_room: Callable[[], Awaitable[bool]]) -> None:
         self._connect = connect
+        self._make_room = make_room
 
     async def __call__(self, config: SessionConfig) -> UpstreamConnection:
-        try:
-            link = await self._connect(config.thread_id, audio=config.modality == "audio")
-        except Overloaded as busy:
-            raise UpstreamBusy(busy.message, retry_after_ms=busy.retry_after_ms) from None
-        return UpstreamConnection(link, codec_for(config.version))
+        while True:
+            try:
+                link = await self._connect(config.thread_id, audio=config.modality == "audio")
+            except Overloaded as busy:
+                if await self._make_room():
+                    continue
+                raise UpstreamBusy(busy.message, retry_after_ms=busy.retry_after_ms) from None
+            return UpstreamConnection(link, codec_for(config.version))

@@ -68,7 +68,9 @@ class Canary:
         for process in _processes():
             self.saw(f"the command line of {process.name}", process.arguments)
             parent = process.parent()
-            if parent is not None and parent.is_gateway and parent.pid != os.getpid():
+            if parent is None or not parent.is_gateway or parent.pid == os.getpid():
+                continue
+            if process.arguments != parent.arguments:  # else it is about to become another program
                 self.saw(f"the environment of {process.name}, child of {parent.name}", process.environment())
 
     def _look_at_file(self, path: Path) -> None:

@@ -11,19 +11,21 @@ from realtime.agents.agent import AgentTask, AgentUpdate, BackgroundAgent, Progr
 
 SLOW_S: Final = 8.0
 _NAME: Final = "slow-agent"
+_MOST: Final = 1000
+"""Threads that wait for such a task, whose people may never ask for one."""
 
 
 class SlowAgent:
-    """Another agent, whose next task takes ``SLOW_S`` longer after a strike."""
+    """Another agent, whose next task of a thread takes ``SLOW_S`` longer after a strike."""
 
     def __init__(self, agent: BackgroundAgent) -> None:
         self._agent = agent
-        self._slow = False
+        self._slow: dict[str, None] = {}
 
     async def run(self, task: AgentTask) -> AsyncGenerator[AgentUpdate, None]:
         """As the other agent, perhaps later."""
-        if self._slow:
-            self._slow = False
+        if task.thread_id in self._slow:
+            del self._slow[task.thread_id]
             yield Progress(f"This takes about {SLOW_S:.0f} seconds longer, on purpose.")
             await asyncio.sleep(SLOW_S)
         async with aclosing(self._agent.run(task)) as updates:
@@ -39,7 +41,9 @@ class SlowAgent:
         return {_NAME: "Slow the agent down"}
 
     def strike(self, name: str, label: str) -> str:
-        """Make the next task slow, whosever it is."""
-        del name, label
-        self._slow = True
+        """Make the next task of this thread slow."""
+        del name
+        self._slow[label] = None
+        while len(self._slow) > _MOST:
+            del self._slow[next(iter(self._slow))]
         return f"The agent's next task takes {SLOW_S:.0f} seconds longer. Talk on meanwhile, steer it, or cancel it."

@@ -283,7 +283,7 @@ class Conversation:
         call.transcript.done(item_id, command.role, command.text)
         respond = command.respond
         if respond is None:
-            respond = call.config.modality == "text" and command.role == "user"
+            respond = call.config.modality == "text"
         if respond:
             call.want_response()
 

@@ -108,7 +108,8 @@ class InputBuffer:
         return self.take(self._start_ms)
 
     def take(self, start_ms: int | None = None) -> bytes:
-        """Hand over what is there from ``start_ms`` on, however little."""
+        """Hand over what is there from ``start_ms`` on, however little: whole samples."""
+        self._end_whole()
         start = 0 if start_ms is None else start_ms * self.format.bytes_per_ms - self._origin
         sound = bytes(self._sound[max(0, start) :])
         self.clear()
@@ -123,9 +124,16 @@ class InputBuffer:
 
     def clear(self) -> None:
         """Forget what is buffered, and that someone is speaking."""
+        self._end_whole()
         self._forget(self._written)
         self._start_ms = None
         self._detector.reset()
+
+    def _end_whole(self) -> None:
+        """What comes next begins with a sample of its own: half of one is never completed."""
+        torn = len(self._sound) % self.format.sample_bytes
+        if torn:
+            del self._sound[-torn:]
 
     @property
     def _written(self) -> int:

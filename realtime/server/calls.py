@@ -9,6 +9,7 @@ from realtime.errors import GatewayError, InvalidRequest, NotInitialized, ParseE
 from realtime.gateway import Gateway, Sink
 from realtime.protocol import appserver as app
 from realtime.protocol import json, jsonrpc
+from realtime.protocol.ids import ThreadId
 from realtime.protocol.jsonrpc import Request, RequestId
 from realtime.server.identity import server_identity
 from realtime.server.methods import METHODS, Method, Pace
@@ -113,7 +114,7 @@ class Calls:
     async def _call(self, request: Request, method: Method) -> None:
         params = parse_params(method.params, request.params, known=self._subscribed)
         thread_id = params.thread_id if isinstance(params, app.ThreadParams) else None
-        if method.subscribes and thread_id is not None and thread_id not in self._subscribed:
+        if method.subscribes and thread_id is not None and not self._is_subscribed(thread_id):
             await self._gateway.threads.subscribe(thread_id, self._client)
             self._subscribed.add(thread_id)
         if method.unsubscribes and thread_id is not None:
@@ -123,6 +124,10 @@ class Calls:
         if answer.then is not None:
             then = answer.then
             self._strands.beside(lambda: self._follow(request, then))
+
+    def _is_subscribed(self, thread_id: ThreadId) -> bool:
+        """False too when the thread was deleted since: then there is no lane any more."""
+        return thread_id in self._subscribed and self._gateway.threads.lane_if_open(thread_id) is not None
 
     async def _follow(self, request: Request, then: Work) -> None:
         """What a call left behind: it is answered already, so a failure can only end the connection."""

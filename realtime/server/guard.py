@@ -12,7 +12,7 @@ from realtime.errors import Forbidden, GatewayError, InvalidRequest, ParseError,
 from realtime.protocol import json
 from realtime.server.access import BEARER_SUBPROTOCOL, SUBPROTOCOL, Access, offered_protocols
 from realtime.server.identity import NAME
-from realtime.server.refusals import InternalError, details, refusal, retry_after, told
+from realtime.server.refusals import InternalError, details, retry_after, status_of, told
 from realtime.server.rpc import close_at_once
 from realtime.settings import LimitsSettings
 from realtime.telemetry import Telemetry
@@ -117,7 +117,7 @@ def error_response(error: GatewayError) -> web.Response:
     said = told(error)
     facts = details(said)
     headers = {}
-    status = refusal(said).status
+    status = status_of(said)
     if status == 503:
         headers[hdrs.RETRY_AFTER] = retry_after(said)
     if status == 401:
@@ -143,7 +143,7 @@ def _preflight(wanted: str) -> web.Response:
     return web.Response(
         status=204,
         headers={
-            "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+            "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
             "Access-Control-Allow-Headers": f"{_USUAL_HEADERS}, {wanted}" if named else _USUAL_HEADERS,
             "Access-Control-Max-Age": "600",
         },

@@ -15,7 +15,7 @@ from realtime.protocol.ids import ThreadId, parse_thread_id
 from realtime.protocol.json import JsonObject
 from realtime.server.access import Access, offered_protocols
 from realtime.server.client_secrets import PREFIX, VOID, ClientSecret, ClientSecrets
-from realtime.server.refusals import refusal, retry_after, told
+from realtime.server.refusals import retry_after, status_of, told
 from realtime.settings import ServerSettings
 from realtime.telemetry import Telemetry
 
@@ -86,7 +86,7 @@ class Entry:
                 return json_answer({"error": complaint.body}, status=503 if complaint.kind == "server_error" else 400)
             except GatewayError as error:
                 self._telemetry.call_refused(told(error).code)
-                if isinstance(error, UpstreamRejected) and error.fault is not None:
+                if isinstance(error, UpstreamRejected) and error.is_requests_fault and error.fault is not None:
                     return json_answer({"error": dict(error.fault)}, status=400)
                 return _refused(told(error))
 
@@ -130,7 +130,7 @@ def json_answer(value: JsonObject, *, status: int = 200) -> web.Response:
 
 def _refused(error: GatewayError) -> web.Response:
     """An error in the API's shape; its codes are ours, but for a wrong key."""
-    status = refusal(error).status
+    status = status_of(error)
     code = "invalid_api_key" if isinstance(error, Unauthorized) else error.code
     param = error.field.removeprefix("transport.") if isinstance(error, InvalidRequest) and error.field else None
     kind = "server_error" if status >= 500 else "invalid_request_error"

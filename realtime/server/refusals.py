@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from realtime.errors import GatewayError, InvalidRequest
+from realtime.errors import GatewayError, InvalidRequest, UpstreamRejected
 from realtime.protocol import jsonrpc
 from realtime.protocol.json import JsonObject
 from realtime.protocol.jsonrpc import RequestId
@@ -66,6 +66,12 @@ def told(error: GatewayError) -> GatewayError:
 def refusal(error: GatewayError) -> Refusal:
     """The row of a told error."""
     return TABLE[error.code]
+
+
+def status_of(error: GatewayError) -> int:
+    """The HTTP status of a told error; what the upstream found wrong with the request is the request's fault."""
+    at_fault = isinstance(error, UpstreamRejected) and error.is_requests_fault
+    return 400 if at_fault else refusal(error).status
 
 
 def details(error: GatewayError) -> JsonObject:

@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 MAX_SDP_BYTES = 65_536
 MAX_CALL_ID = 256
-_REQUESTS_FAULT = (400, 413, 415, 422)
 SHOWN_CHARS = 500
 """So much of an upstream's refusal is told."""
 HANG_UP_S = 5.0
@@ -161,7 +160,7 @@ def _rejected(reply: http.Reply, key: str | None) -> UpstreamRejected:
         words = str(Blotter(key).blot(reply.body.decode(errors="replace")))
         shown = " ".join(words.split())[:SHOWN_CHARS]
         message = f"{message}: {shown}" if shown else message
-        fault = _fault(words) if reply.status in _REQUESTS_FAULT else None
+        fault = _fault(words)
     retry_after_ms = int(reply.retry_after * 1000) if reply.retry_after is not None else None
     return UpstreamRejected(message, status=reply.status, retry_after_ms=retry_after_ms, fault=fault)
 

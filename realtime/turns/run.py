@@ -226,7 +226,8 @@ class Run:
             params: JsonObject = {"threadId": self.turn.thread_id, "callId": item.call_id, "state": state}
             if text is not None:
                 params["text"] = text
-            self.lane.live(app.Notification("thread/realtime/handoff", params))
+            shed = app.Shed.DELTA if state == "progress" else app.Shed.NEVER  # an agent may say much at once
+            self.lane.live(app.Notification("thread/realtime/handoff", params), shed=shed)
 
     def _item(self, request: TurnRequest) -> app.Item:
         """How the thread shows the request: as a hand-off, open until the turn ends, or as the person's message."""

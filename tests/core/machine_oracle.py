@@ -93,7 +93,7 @@ class Oracle:
         match command:
             case act.AppendText():
                 respond = command.respond
-                if respond or (respond is None and self._config.modality == "text" and command.role == "user"):
+                if respond or (respond is None and self._config.modality == "text"):
                     self.wishes.wish(now)
                 self._unanswered |= command.role == "user"
             case act.AppendSpeech():

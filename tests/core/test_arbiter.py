@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from realtime.core import actions as act
@@ -15,6 +17,14 @@ def test_a_response_is_asked_for_at_once_when_none_is_active() -> None:
     driver = Driver()
     driver.ask("hi")
     assert driver.sent_types == ["conversation.item.create", "response.create"]
+
+
+@pytest.mark.parametrize("role", ["user", "developer", "assistant"])
+@pytest.mark.parametrize(("modality", "asks"), [("text", 1), ("audio", 0)])
+def test_without_a_word_of_it_text_is_answered_where_answers_are_text(role: Any, modality: Any, asks: int) -> None:
+    driver = Driver(modality=modality)
+    driver.apply(act.AppendText("hi", role))
+    assert driver.creates() == asks
 
 
 def test_our_own_request_counts_as_active_and_several_wishes_become_one() -> None:

@@ -16,7 +16,7 @@ from realtime.mock.server import MockServer
 from realtime.protocol.appserver import RealtimeStartParams, ThreadStartParams, TurnStartParams
 from realtime.protocol.ids import ThreadId
 from realtime.server.app import serving
-from tests.gateway.rpc_client import connected
+from tests.gateway.rpc_client import RefusedError, connected
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ async def test_whoever_watches_is_told_and_an_event_stream_ends(gateway: Gateway
             connected(f"{address.replace('http', 'ws', 1)}v1/rpc") as client,
             http.get(f"{thread}/events") as stream,
         ):
+            await client.call("thread/realtime/stop", threadId=thread)
             await client.call("thread/resume", threadId=thread)
             await client.call("thread/resume", threadId=other)
             async with http.delete(thread) as answer:
@@ -50,6 +51,10 @@ async def test_whoever_watches_is_told_and_an_event_stream_ends(gateway: Gateway
                 events = (await stream.content.read()).decode()
             assert events.endswith(f'event: thread/deleted\ndata: {{"threadId":"{thread}"}}\n\n')
             assert (await client.until("thread/deleted")).params == {"threadId": thread}
+            for method in ("thread/realtime/stop", "thread/realtime/interrupt"):
+                with pytest.raises(RefusedError) as refused:
+                    await client.call(method, threadId=thread)
+                assert refused.value.name == "thread_not_found"
             assert [note.params["threadId"] for note in client.notifications].count(other) == 1  # its replayDone
         async with http.get(f"{thread}/events") as answer:
             assert answer.status == 404

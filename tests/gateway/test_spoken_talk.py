@@ -98,6 +98,19 @@ async def test_one_spoken_session_more_than_there_are_places_is_refused_in_plain
         await begin(client)
 
 
+async def test_a_call_that_nobody_watches_leaves_its_place_to_one_that_is_wanted(
+    tmp_path: Path, gateway_env: dict[str, str], canary: Canary
+) -> None:
+    async with serving(speaking(tmp_path, gateway_env)) as gateway, connected(gateway.rpc, canary) as client:
+        left = await begin(client)
+        await begin(client)
+        await client.call("thread/unsubscribe", threadId=left)
+        await begin(client)
+        thread = (await client.call("thread/read", threadId=left))["thread"]
+        (session,) = [item for item in thread["items"] if item["type"] == "session"]
+        assert session["status"] == "completed"
+
+
 @pytest.mark.long
 async def test_a_timer_is_set_steered_and_cancelled_by_voice_and_silence_is_kept(
     tmp_path: Path, gateway_env: dict[str, str], canary: Canary

@@ -52,6 +52,20 @@ def test_a_commit_needs_a_tenth_of_a_second() -> None:
     assert talk.refused("input_audio_buffer.commit")["code"] == "input_audio_buffer_commit_empty"
 
 
+@pytest.mark.parametrize("end", ["commit", "clear"])
+def test_half_a_sample_ends_with_its_utterance(end: str) -> None:
+    talk = Talk()
+    push_to_talk(talk)
+    talk.send("input_audio_buffer.append", audio=base64_of(tone(400) + b"x"))
+    talk.send(f"input_audio_buffer.{end}")
+    pcm = tone(300)
+    for piece in (pcm[:4801], pcm[4801:]):  # cut within a sample, which the next piece completes
+        talk.send("input_audio_buffer.append", audio=base64_of(piece))
+    item_id = talk.send("input_audio_buffer.commit")[0]["item_id"]
+    (retrieved,) = talk.send("conversation.item.retrieve", item_id=item_id)
+    assert base64.b64decode(retrieved["item"]["content"][0]["audio"]) == pcm
+
+
 def test_clear_forgets() -> None:
     talk = Talk()
     push_to_talk(talk)

@@ -100,6 +100,9 @@ class FakeThreads(OpenThreads):
             raise ThreadNotFound(f"thread not found: {thread_id}")
         return app.Thread(thread_id, "epoch_1", Seq(len(self.logs[thread_id])), 1, 1)
 
+    def lane_if_open(self, thread_id: ThreadId) -> Any:
+        return self if thread_id in self.logs else None
+
     async def subscribe(self, thread_id: ThreadId, sink: Sink) -> None:
         await self.journal.wait("subscribe", thread_id)
         self.found(thread_id)

@@ -112,6 +112,7 @@ async def test_a_preflight_is_answered_to_allowed_origins_alone(doors: Doors) ->
     assert status == 204
     assert headers["access-control-allow-origin"] == "https://app.example"
     assert "authorization" in headers["access-control-allow-headers"].lower()
+    assert "OPTIONS" in headers["access-control-allow-methods"], "by that a page asks for ICE servers"
     status, headers, _ = await request(
         doors.port, host, asked, ("Origin", "https://evil.example"), verb="OPTIONS", path=path
     )
