@@ -169,7 +169,7 @@ class Screen:
         self._advance()
 
     def _hand_off(self, fields: JsonObject) -> str:
-        begun = self._handed_over.setdefault(fields["callId"], self._clock())
+        begun = self._handed_over.setdefault(fields["callId"], fields.get("begun", self._clock()))
         took = f" after {self._clock() - begun:.1f} s" if fields["state"] in ("finished", "failed", "cancelled") else ""
         return f"[{fields['state']}{took}] {fields.get('text') or ''}".rstrip()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Protocol
 
@@ -26,6 +27,8 @@ LONGEST_PAUSE_S = 5.0
 _PASSING = ("draining", "overloaded", "store_unavailable", "internal", "slow_consumer")
 """Refusals that are worth another try."""
 _PREFIX = "thread/realtime/"
+_STATES = {"inProgress": "started", "completed": "finished", "interrupted": "cancelled"}
+"""By the status of a hand-off or a turn: what has become of it, as a hand-off's notifications have it."""
 
 
 class Display(Protocol):
@@ -52,14 +55,54 @@ class Lines:
         complain(text)
 
 
+class Moments:
+    """A screen's clock: when things were said and done, in seconds since the first that was shown.
+
+    Records say when; what is live is now, by ``now``, in Unix seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._moment: float | None = None
+        self._first: float | None = None
+
+    def __call__(self) -> float:
+        """The clock; the first who asks sets it to 0."""
+        moment = self._now() if self._moment is None else self._moment
+        if self._first is None:
+            self._first = moment
+        return moment - self._first
+
+    def of(self, unix_ms: int) -> float:
+        """What the clock shows at that time."""
+        return unix_ms / 1000 - (self._first if self._first is not None else unix_ms / 1000)
+
+    def move(self, unix_ms: int | None) -> None:
+        """To the time that a record names; None: to now."""
+        self._moment = None if unix_ms is None else unix_ms / 1000
+
+
 class Readable:
     """Who speaks, in lines that grow; hand-offs, turns, and what becomes of the call."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, moments: Moments) -> None:
         self._screen = screen
+        self._moments = moments
+        self._ended: list[JsonObject] = []
+        """Hand-offs that are over. When they ended is known from the turn's record, which comes next."""
 
     def notified(self, method: str, params: JsonObject) -> None:
         """Tell it in words; what a record tells is not told live as well."""
+        ended = method == "item/completed" and params["item"]["type"] == "handoff"
+        if "seq" in params and not ended:
+            self._moments.move(_unix_ms(params))
+        if not ended:
+            self._tell_ended()
+        if "seq" not in params:
+            self._moments.move(None)
+        self._tell(method, params)
+
+    def _tell(self, method: str, params: JsonObject) -> None:
         if method in ("item/started", "item/completed"):
             self._on_item(params["item"], completed=method == "item/completed")
         elif method in ("turn/started", "turn/completed"):
@@ -71,6 +114,8 @@ class Readable:
 
     def remark(self, text: str) -> None:
         """What was half said is left as it is: the rest of it may be lost."""
+        self._tell_ended()
+        self._moments.move(None)
         self._screen.settle()
         self._screen.remark(f"({text})")
 
@@ -81,10 +126,16 @@ class Readable:
             self._screen.event(kind, told)
         elif kind is not None:
             self._screen.began(kind, item["id"])
+        elif item["type"] == "handoff" and completed:
+            self._ended.append(item)
         elif item["type"] == "handoff":
-            text = item.get("output") or item.get("error") if completed else item.get("text")
-            state = item.get("status", "completed") if completed else "started"
-            self._work(state, text)
+            self._work(item["id"], "inProgress", item.get("text"), item.get("createdAt"))
+
+    def _tell_ended(self) -> None:
+        ended, self._ended = self._ended, []
+        for item in ended:
+            text = item.get("output") or item.get("error")
+            self._work(item["id"], item.get("status", "completed"), text, item.get("createdAt"))
 
     def _on_turn(self, turn: JsonObject) -> None:
         """Those that were typed: a hand-off has an item of its own."""
@@ -93,18 +144,22 @@ class Readable:
         running = turn["status"] == "inProgress"
         asked = " ".join(part.get("text", "") for part in turn.get("input", []))
         text = asked if running else turn.get("output") or (turn.get("error") or {}).get("message")
-        state = "started" if running else turn["status"]
-        self._work(state, text)
+        self._work(turn["id"], turn["status"], text, turn.get("startedAt"))
 
-    def _work(self, state: str, text: str | None) -> None:
-        self._screen.tell("agent", f"[{state}] {text or ''}".rstrip())
+    def _work(self, work_id: str, status: str, text: str | None, begun_ms: int | None) -> None:
+        """In the words of ``voxgate call``."""
+        told: JsonObject = {"callId": work_id, "state": _STATES.get(status, status), "text": text}
+        if begun_ms is not None:
+            self._moments()  # where this is the first that is shown, the clock begins with it
+            told["begun"] = self._moments.of(begun_ms)
+        self._screen.event("handoff", told)
 
     def _on_live(self, name: str, params: JsonObject) -> None:
         match name:
             case "transcript/delta":
                 self._screen.delta(params["role"], params["itemId"], params["delta"])
             case "handoff" if params["state"] in ("steered", "progress"):
-                self._work(params["state"], params.get("text"))
+                self._screen.tell("agent", f"[{params['state']}] {params.get('text') or ''}".rstrip())
             case "error":
                 self._screen.event("error", params)
             case "started":
@@ -136,8 +191,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.after is not None and arguments.after < 0:
         raise ConfigurationError("--after: must be 0 or more", setting="--after")
     door = door_from(arguments)
-    started = time.monotonic()
-    display: Display = Lines() if arguments.json else Readable(Screen(lambda: time.monotonic() - started))
+    moments = Moments()
+    display: Display = Lines() if arguments.json else Readable(Screen(moments), moments)
     return run_until_signal(lambda stop: Follower(door, arguments.thread, arguments.after, display).run(stop))
 
 
@@ -216,6 +271,13 @@ class Follower:
     def _notified(self, method: str, params: JsonObject) -> None:
         self._seq = params.get("seq", self._seq)
         self._display.notified(method, params)
+
+
+def _unix_ms(params: JsonObject) -> int | None:
+    """When that happened of which a record tells."""
+    told = params.get("item") or params.get("turn") or {}
+    moment: int | None = told.get("createdAt") or told.get("completedAt") or told.get("startedAt")
+    return moment
 
 
 def _refused(message: str) -> int:

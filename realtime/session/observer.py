@@ -1,4 +1,7 @@
-"""What operators are told of a call: its figures, and log lines with ids and codes. Words and sound never come here."""
+"""What operators are told of a call: its figures, and log lines with ids, codes and what clients are told of errors.
+
+Words of the talk and sound never come here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from realtime.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 _CODE_CHARS = 64
-"""Codes of errors may be the upstream's own; so much of one is logged, quoted."""
+_MESSAGE_CHARS = 500
+"""Codes and messages of errors may be the upstream's own; so much of one is logged, quoted. Keys are blotted out."""
 
 
 class Observer:
@@ -59,7 +63,8 @@ class Observer:
                 self._state(active=bool(params["responseActive"]), wanted=bool(params["responseWanted"]))
             case "thread/realtime/error":
                 code = str(params["code"])[:_CODE_CHARS]
-                log.warning("call %s: error %r", self._session_id, code)
+                message = str(params["message"])[:_MESSAGE_CHARS]
+                log.warning("call %s: error %r: %r", self._session_id, code, message)
             case "thread/realtime/reconnecting":
                 if self._lost_at is None:
                     self._lost_at = now

@@ -159,6 +159,16 @@ async def test_a_start_that_fails_ends_the_call_and_names_the_upstream(tmp_path:
     assert (status, end["ok"], end["reason"]) == (1, False, "error")
 
 
+async def test_the_operator_s_log_says_why_a_call_failed(tmp_path: Path, free_port: int) -> None:
+    upstream = f"http://127.0.0.1:{free_port}/v1"
+    no_retry = {"VOXGATE_UPSTREAM__RETRIES": "0"}
+    async with started(tmp_path, "serve", "--port", "0", "--upstream", upstream, **no_retry) as gateway:
+        url = address(await first_line(gateway))
+        await finished(tmp_path, "call", "--url", url, "--text", "hello", "--json")
+        _, _, log = await stopped(gateway, signal.SIGTERM)
+    assert "error 'upstream_refused': 'connection refused'" in log
+
+
 async def test_a_silent_recording_is_said_to_be_silent(tmp_path: Path) -> None:
     silent = wav(tmp_path / "in.wav", fill=bytes(256))
     async with started(tmp_path, "serve", "--port", "0") as gateway:
@@ -344,3 +354,18 @@ async def test_an_answer_that_the_timeout_cuts_short_is_shown_as_far_as_it_came(
     assert lines[2]["text"].startswith("One, two")
     assert "twenty" not in lines[2]["text"]
     assert (status, lines[3]["ok"], lines[3]["reason"]) == (0, True, "timeout")
+
+
+async def test_threads_without_a_record_are_listed_only_when_asked_for(tmp_path: Path, stored: str) -> None:
+    store = SqlThreadStore(f"sqlite:///{tmp_path / 'voxgate.db'}")
+    await store.open()
+    empty = [new_thread() for _ in range(3)]
+    for thread in empty:
+        await store.create(thread)
+    await store.close()
+    listing = ("threads", "list", "--data", ".")
+    _, out, err = await finished(tmp_path, *listing, "--limit", "1")
+    assert ([line.split()[0] for line in out.splitlines()], err) == ([stored], "")
+    _, out, err = await finished(tmp_path, *listing, "--all", "--limit", "3")
+    assert [line.split()[0] for line in out.splitlines()] == [thread.id for thread in reversed(empty)]
+    assert err == "There are more: --limit 6\n"

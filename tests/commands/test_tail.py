@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from realtime.commands.reporter import Screen
-from realtime.commands.tail import Readable
+from realtime.commands.tail import Moments, Readable
 from realtime.protocol import json
 from realtime.protocol.json import JsonObject
 from tests.commands.running import address, finished, first_line, started, stopped
@@ -21,13 +21,20 @@ class Page:
 
     def __init__(self) -> None:
         self._out = io.StringIO()
-        self.readable = Readable(Screen(lambda: 0.0, self._out))
+        self.now = 1_000.0
+        moments = Moments(lambda: self.now)
+        self.readable = Readable(Screen(moments, self._out), moments)
+        self._seq = 0
 
     def live(self, name: str, **params: object) -> None:
         self.readable.notified(f"thread/realtime/{name}", params)
 
     def record(self, method: str, **params: object) -> None:
-        self.readable.notified(method, params)
+        self._seq += 1
+        self.readable.notified(method, {"seq": self._seq, **params})
+
+    def stamped(self) -> list[str]:
+        return [line.strip() for line in self._out.getvalue().splitlines()]
 
     def lines(self) -> list[str]:
         return [line[9:].rstrip() for line in self._out.getvalue().splitlines()]
@@ -70,10 +77,38 @@ def test_work_is_told_once() -> None:
     assert page.lines() == [
         "agent  [started] the time",
         "agent  [progress] looking",
-        "agent  [completed] noon",
+        "agent  [finished after 0.0 s] noon",
         "agent  [started] and now?",
-        "agent  [failed] broken",
+        "agent  [failed after 0.0 s] broken",
     ]
+
+
+def test_old_records_are_shown_at_the_time_at_which_they_were_said() -> None:
+    page = Page()
+    page.now = 9_000.0
+    page.record("item/started", item=item("s", "session", createdAt=990_000))
+    page.record("item/completed", item=item("u", "userMessage", text="a timer", createdAt=1_000_000))
+    work = {"callId": "c", "turnId": "t", "text": "a timer", "createdAt": 1_000_500}
+    page.record("item/started", item=item("h", "handoff", status="inProgress", **work))
+    page.record("item/completed", item=item("h", "handoff", output="time is up", **work))
+    turn = {"id": "t", "source": "handoff", "status": "completed", "startedAt": 1_000_500, "completedAt": 1_003_000}
+    page.record("turn/completed", turn=turn)
+    page.record("item/completed", item=item("a", "assistantMessage", text="Time is up.", createdAt=1_003_250))
+    page.live("started")
+    assert page.stamped() == [
+        "0.00  you    a timer",
+        "0.50  agent  [started] a timer",
+        "3.00  agent  [finished after 2.5 s] time is up",
+        "3.25  voice  Time is up.",
+        "8000.00         (a call has begun)",
+    ]
+
+
+def test_work_whose_beginning_was_not_shown_has_taken_its_time() -> None:
+    page = Page()
+    turn = {"id": "t", "source": "typed", "status": "interrupted", "startedAt": 1_000_000, "completedAt": 1_004_000}
+    page.record("turn/completed", turn=turn)
+    assert page.stamped() == ["0.00  agent  [cancelled after 4.0 s]"]
 
 
 def test_trouble_is_told() -> None:
@@ -107,7 +142,7 @@ async def test_a_thread_is_followed_from_its_beginning(tmp_path: Path) -> None:
             lines = [(await first_line(tail))[9:].rstrip() for _ in range(4)]
             assert await stopped(tail, signal.SIGINT) == (0, "", "")
     assert lines[:2] == [f"you    {SAY}", f"agent  [started] {SAY}"]
-    assert lines[2].startswith("agent  [completed] ")
+    assert lines[2].startswith("agent  [finished after 0.")
     assert lines[3].startswith("voice  ")
     assert "42" in lines[3]
 
