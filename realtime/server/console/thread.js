@@ -14,6 +14,8 @@ export class ThreadView {
     this.items = new Map(); // id -> item, in order of the first record
     this.live = new Map(); // id -> text of deltas
     this.lines = new Map(); // id -> element
+    this.turns = new Set(); // of the agent's, that have begun
+    this.progress = new Map(); // id of a hand-off's call -> what the agent said last
     this.list.replaceChildren();
     this.empty.hidden = false;
   }
@@ -21,11 +23,13 @@ export class ThreadView {
   record(params) {
     if (params.seq <= this.seq) return;
     this.seq = params.seq;
+    if (params.turn) this.turns.add(params.turn.id);
     const item = params.item;
     if (!item) return;
     const before = this.items.get(item.id);
     if (!before?.recorded) this.items.delete(item.id); // its words came first; its place is that of its first record
     const placed = { ...item, recorded: true, createdAt: before?.createdAt || item.createdAt };
+    placed.joined = before?.recorded ? before.joined : this.turns.has(item.turnId); // whoever begins a turn stands before it
     placed.previousItemId = item.previousItemId ?? before?.previousItemId;
     this.items.set(item.id, placed);
     if (item.status !== "inProgress") this.live.delete(item.id);
@@ -49,12 +53,15 @@ export class ThreadView {
     }
   }
 
+  // May come before the record of its item.
   handoff({ callId, state, text }) {
-    for (const item of this.items.values()) {
-      if (item.type !== "handoff" || item.callId !== callId) continue;
-      item.progress = state === "progress" ? text : null;
-      this.render(item.id);
-    }
+    if (state === "progress") this.progress.set(callId, text);
+    else this.progress.delete(callId);
+    for (const item of this.items.values()) if (item.type === "handoff" && item.callId === callId) this.render(item.id);
+  }
+
+  get lastSaid() {
+    return [...this.items.values()].reverse().find(({ type }) => type === "userMessage") ?? null;
   }
 
   // An item that names another stands right behind it, past hand-offs and the like that name none.
@@ -88,6 +95,11 @@ export class ThreadView {
     const item = this.items.get(id);
     if (item.type === "session") return;
     let line = this.lines.get(id);
+    if (isEmpty(item, this.live.get(id))) {
+      line?.remove();
+      this.lines.delete(id);
+      return;
+    }
     if (!line) this.lines.set(id, (line = document.createElement("li")));
     const kind = { userMessage: "user", assistantMessage: "assistant", handoff: "handoff" }[item.type] ?? item.type;
     line.className = [kind, item.status === "failed" ? "failed" : ""].join(" ").trim();
@@ -98,10 +110,10 @@ export class ThreadView {
 
   body(kind, item) {
     const text = item.text || this.live.get(item.id) || "";
-    if (kind === "handoff") return handoffBody(item, text);
+    if (kind === "handoff") return handoffBody(item, text, this.progress.get(item.callId));
     if (item.status === "failed" && kind === "user") return [el("span", "waiting", text || "Something was said here that could not be written down.")];
     if (item.status === "failed") return [el("span", "", text), el("span", "waiting", " This answer failed.")];
-    if (!text) return [el("span", "waiting", item.status === "inProgress" ? (kind === "user" ? "listening…" : "…") : "(nothing)")];
+    if (!text) return [el("span", "waiting", kind === "user" ? "listening…" : "…")];
     if (item.status === "interrupted") return heardBody(item, text);
     return [el("span", "", text)];
   }
@@ -109,9 +121,16 @@ export class ThreadView {
 
 const WHO = { user: "You", assistant: "Voice", handoff: "Handed to the agent" };
 
-function handoffBody(item, text) {
+// Over, and nothing was said in it.
+function isEmpty(item, live) {
+  return (item.type === "userMessage" || item.type === "assistantMessage") && ["completed", "interrupted"].includes(item.status) && !(item.text || live);
+}
+
+// Progress is told to whoever began the work; a hand-off that joined it waits for the answer to itself.
+function handoffBody(item, text, progress) {
   const parts = [el("span", "", text)];
-  const states = { inProgress: item.progress || "working…", completed: item.output ? `Result: ${item.output}` : "Done.", interrupted: "Cancelled.", failed: `Failed: ${item.error ?? "no reason was given"}` };
+  const open = item.joined ? "Passed on to the running work." : progress || "working…";
+  const states = { inProgress: open, completed: item.output ? `Result: ${item.output}` : "Done.", interrupted: "Cancelled.", failed: `Failed: ${item.error ?? "no reason was given"}` };
   parts.push(document.createElement("br"), el("span", item.status === "inProgress" ? "waiting" : "", states[item.status]));
   return parts;
 }
