@@ -4,6 +4,7 @@ import { el } from "./thread.js";
 
 const KEPT = 2000;
 const SHOWN = 400;
+const FAULT = /(^|\/)error$|\.failed$/;
 const AUDIO = /appendAudio|outputAudio\/delta|"audio":"/;
 
 export class WireView {
@@ -31,7 +32,7 @@ export class WireView {
 
   frame(direction, text, message, carrier = "socket") {
     const at = performance.now();
-    const entry = { at: (at - this.began) / 1000, direction, carrier, bytes: text.length, name: message.method ?? message.type ?? "", text, took: null, bad: Boolean(message.error) };
+    const entry = { at: (at - this.began) / 1000, direction, carrier, bytes: text.length, name: message.method ?? message.type ?? "", text, took: null, bad: Boolean(message.error) || FAULT.test(message.method ?? message.type ?? "") };
     if (direction === "out" && message.id !== undefined) this.asked.set(message.id, { at, name: entry.name });
     if (direction === "in" && message.id !== undefined && !message.method) {
       const asked = this.asked.get(message.id);
@@ -57,20 +58,40 @@ export class WireView {
   draw(entry) {
     const atEnd = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 60;
     const row = el("tr", entry.bad ? "bad" : "");
-    const details = el("details");
-    details.append(el("summary", "", entry.name));
-    details.ontoggle = () => details.open && details.childElementCount === 1 && details.append(el("pre", "", pretty(entry.text)));
     const name = el("td");
-    name.append(details);
+    const toggle = el("button");
+    toggle.type = "button";
+    toggle.append(...breakable(entry.name || "?"));
+    toggle.setAttribute("aria-expanded", "false");
+    name.append(toggle);
+    row.onclick = () => this.toggle(row, toggle, entry); // the button's click, too
     row.append(el("td", "", entry.at.toFixed(3)), el("td", entry.direction, entry.direction === "out" ? "▲ out" : "▼ in"), name, el("td", "", String(entry.bytes)), el("td", "", entry.took === null ? "" : `${entry.took.toFixed(1)} ms`));
     this.rows.append(row);
     while (this.rows.children.length > SHOWN) this.rows.firstChild.remove();
     if (atEnd) this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
+  // The message stands in a row of its own, as wide as the table.
+  toggle(row, button, entry) {
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+    if (open) return row.nextElementSibling.remove();
+    const cell = el("td");
+    cell.colSpan = row.children.length;
+    cell.append(el("pre", "", pretty(entry.text)));
+    const message = el("tr", "message");
+    message.append(cell);
+    row.after(message);
+  }
+
   text() {
     return this.kept.filter((entry) => this.wants(entry)).map(({ at, direction, carrier, text }) => JSON.stringify({ t: Number(at.toFixed(4)), dir: direction, carrier, message: JSON.parse(text) })).join("\n");
   }
+}
+
+// A long name is broken behind its slashes, dots and underscores, never inside a word.
+function breakable(name) {
+  return name.split(/(?<=[/._])/).flatMap((part, index) => (index ? [el("wbr"), part] : [part]));
 }
 
 function pretty(text) {
