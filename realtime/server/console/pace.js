@@ -1,23 +1,37 @@
-// How long each answer took: from the last word to the first sound.
+// How long each answer took: from the last word to the first sound; of what was typed, from the send to the first word.
 
 import { el } from "./thread.js";
+
+const SHOWN = 30;
+const FULL_MS = 3000;
 
 export class PaceView {
   constructor(list, none) {
     this.list = list;
     this.none = none;
-    this.turns = 0;
+    this.clear();
   }
 
-  add(ms) {
+  clear() {
+    this.list.replaceChildren();
+    this.none.hidden = false;
+  }
+
+  // Words that are not known yet are given later, by the item's id.
+  add(ms, { how, words, itemId }) {
     this.none.hidden = true;
     const line = el("li");
-    const bar = el("span", "bar-length");
-    bar.style.width = `${Math.min(100, ms / 30)}%`;
-    line.append(el("span", "", `${(ms / 1000).toFixed(2)} s`), bar);
+    const bar = el("span", `bar-length ${how}`);
+    bar.style.width = `${Math.min(100, (ms / FULL_MS) * 100)}%`;
+    line.append(el("span", "words", words || "…"), el("span", "ms", `${how}, ${Math.round(ms)} ms`), bar);
     line.dataset.ms = Math.round(ms);
-    line.setAttribute("aria-label", `turn ${++this.turns}: ${(ms / 1000).toFixed(2)} seconds`);
+    if (itemId) line.dataset.item = itemId;
     this.list.prepend(line);
-    while (this.list.children.length > 30) this.list.lastChild.remove();
+    while (this.list.children.length > SHOWN) this.list.lastChild.remove();
+  }
+
+  label(itemId, words) {
+    const line = [...this.list.children].find(({ dataset }) => dataset.item === itemId);
+    if (line && words) line.querySelector(".words").textContent = words;
   }
 }

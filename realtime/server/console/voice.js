@@ -4,7 +4,7 @@ const LOUD = 0.02; // of full scale, root mean square over 20 ms
 
 export class Voice {
   // events: onLevel(0..1), onSpoke() (the person went quiet), onSound(msSinceSpoke | null) (first sound of an answer),
-  //         onMedia(state, words), onEvent(text) (data channel), onLost()
+  //         onPlaying(whether an answer is heard), onMedia(state, words), onEvent(text) (data channel), onLost()
   constructor(rpc, events) {
     this.rpc = rpc;
     this.events = events;
@@ -15,20 +15,26 @@ export class Voice {
     this.pieces = new Map();
   }
 
-  // Opens the microphone, if one is wanted; sound is played in any case.
-  async open(wantsMicrophone) {
+  // Asked for before anything else is given up: the person may say no.
+  async askForMicrophone() {
+    if (!navigator.mediaDevices) throw Object.assign(new Error("no microphone here"), { code: "insecure_page" });
+    const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+    return navigator.mediaDevices.getUserMedia({ audio });
+  }
+
+  // Listens to the microphone, if there is one; sound is played in any case.
+  async open(microphone) {
     this.on = true;
+    this.held = undefined; // of an earlier call
+    this.microphone = microphone;
     this.context = new AudioContext({ latencyHint: "interactive" });
     await this.context.resume();
     this.gate = this.context.createGain();
     this.ear = this.context.createAnalyser();
     this.gate.connect(this.ear);
     this.ear.connect(this.context.destination);
-    if (wantsMicrophone) {
-      if (!navigator.mediaDevices) throw Object.assign(new Error("no microphone here"), { code: "insecure_page" });
-      const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-      this.microphone = await navigator.mediaDevices.getUserMedia({ audio });
-      this.source = this.context.createMediaStreamSource(this.microphone);
+    if (microphone) {
+      this.source = this.context.createMediaStreamSource(microphone);
       this.mouth = this.context.createAnalyser();
       this.source.connect(this.mouth);
     }
@@ -173,7 +179,12 @@ export class Voice {
       if (now - this.quietSince > 100) this.spoken = false;
     }
     if (sounding) this.lastSound = now;
-    this.playing = sounding || (this.playing && now - this.lastSound < 600);
+    this.nowPlaying(sounding || (this.playing && now - this.lastSound < 600));
+  }
+
+  nowPlaying(playing) {
+    if (playing !== this.playing) this.events.onPlaying(playing);
+    this.playing = playing;
   }
 
   // The person speaks over the answer: silence here at once; if the gateway does not agree, it goes on.
@@ -210,6 +221,8 @@ export class Voice {
     this.context?.close();
     this.context = this.gate = this.microphone = this.source = this.mouth = null;
     this.pieces.clear();
+    this.until = 0;
+    this.nowPlaying(false);
     this.events.onLevel(0);
   }
 }

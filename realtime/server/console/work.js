@@ -5,7 +5,7 @@ import { el } from "./thread.js";
 const WORDS = { running: "working", done: "done", failed: "failed", cancelled: "cancelled" };
 
 export class WorkView {
-  // onSteer(text), onCancel() act on the running turn; onState(running) lights the light.
+  // onSteer(text), onCancel() act on the running turn; onState(jobs) is told which run.
   constructor(box, none, { onSteer, onCancel, onState }) {
     Object.assign(this, { box, none, onSteer, onCancel, onState });
     this.clear();
@@ -15,7 +15,7 @@ export class WorkView {
     this.jobs = new Map();
     this.box.replaceChildren();
     this.none.hidden = false;
-    this.onState(false);
+    this.onState([]);
   }
 
   turn(turn) {
@@ -64,7 +64,7 @@ export class WorkView {
     if (job.state === "running") parts.push(this.controls(job, kept));
     job.card.replaceChildren(...parts);
     if (focused) job.card.querySelector("input")?.focus();
-    this.onState([...this.jobs.values()].some(({ state }) => state === "running"));
+    this.onState([...this.jobs.values()].filter(({ state }) => state === "running"));
   }
 
   controls(job, kept) {
