@@ -18,11 +18,10 @@ from tests.documents.browser import visit, write_silence
 from tests.documents.formats import check_json, check_settings
 from tests.documents.place import MOCK, PATIENCE_S, Place, environment, free_port, recipe, served
 from tests.documents.recording import hold_talk
-from tests.gateway.spoken import speak
 from tests.mock.test_page import read_page
 
 Run = Callable[[Block, Place], None]
-TOOLS = {"curl": "curl", "question.wav": "flite"}
+TOOLS = {"curl": "curl"}
 """What a text with this word needs."""
 _MAKE = re.compile(r"^make (\S+).*\n", re.MULTILINE)
 
@@ -104,8 +103,6 @@ def shell(block: Block, place: Place) -> None:
     if folder != place.folder and not folder.exists():
         write_files(block.page, folder)
         (folder / "mocked").symlink_to(sys.prefix)
-    if "question.wav" in commands:
-        speak("flite", "what time is it", place.folder / "question.wav")
     place.run(["sh", "-ec", commands], folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import wave
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -82,3 +83,10 @@ def test_the_examples_that_are_files_are_those_that_are_shown() -> None:
     examples = {path.name for path in (ROOT / "docs" / "examples").glob("*.py")}
     assert examples == {"agent.py", "text_client.py"}
     assert {example_text(name) for name in examples} <= shown
+
+
+def test_the_sample_to_say_aloud_is_small_and_plain() -> None:
+    sample = ROOT / "docs" / "examples" / "question.wav"
+    assert sample.stat().st_size <= 200 * 1024
+    with wave.open(str(sample)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
