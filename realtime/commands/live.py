@@ -132,7 +132,8 @@ def library() -> ModuleType:
         import sounddevice
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "--live: sounddevice is not installed: pip install 'voxgate[live]'", setting="--live"
+            "--live: sounddevice is not installed: it comes with `make setup`, or the extra live of the wheel",
+            setting="--live",
         ) from None
     except OSError as error:
         raise ConfigurationError(
