@@ -267,7 +267,7 @@ class Calls:
         return call.session
 
     def _report(self, lane: ThreadLane, error: GatewayError) -> None:
-        log.warning("thread %s: no call: %s", lane.thread.id, error.code)
+        log.warning("thread %s: no call: %s: %s", lane.thread.id, error.code, error.message)
         said = {"message": error.message, "code": error.code, "retryable": error.retryable}
         params = {"threadId": lane.thread.id, **said}
         lane.live(app.Notification("thread/realtime/error", params))

@@ -5,6 +5,7 @@ The only module that reads the environment.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from pydantic_settings import SettingsConfigDict, SettingsError
 
 from realtime.errors import ConfigurationError
 from realtime.settings import NESTED, PREFIX, Section, Settings, UpstreamSettings
+
+log = logging.getLogger(__name__)
 
 _NOT_OURS = frozenset({f"{PREFIX}LONG"})
 """The project's own tests are told by it to take long."""
@@ -113,7 +116,7 @@ def _names() -> list[str]:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    """A variable that names no setting would be passed over in silence otherwise."""
+    """A variable that names no setting is not passed over in silence."""
     for variable in sorted(environment):
         section, nested, _ = variable.removeprefix(PREFIX).partition(NESTED)
         if not variable.startswith(PREFIX) or section.lower() in Settings.model_fields:
@@ -124,9 +127,10 @@ def _check_variables(environment: Mapping[str, str]) -> None:
             near = get_close_matches(section.lower(), list(Settings.model_fields), n=1)
             hint = f"; did you mean {variable.replace(section, near[0].upper(), 1)}?" if near else ""
             raise ConfigurationError(f"{variable}: there is no section {section.lower()}{hint}", setting=variable)
+        # Told, and no more: a program around the gateway may have variables of its own.
         meant = _meant(section.lower())
         hint = f"; did you mean {PREFIX}{meant.upper().replace('.', NESTED)}?" if meant else ""
-        raise ConfigurationError(f"{variable}: there is no such setting{hint}", setting=variable)
+        log.warning("%s: there is no such setting%s", variable, hint)
 
 
 def _with_fallbacks(settings: Settings) -> Settings:

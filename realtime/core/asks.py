@@ -23,10 +23,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A response that is wanted; ``body`` None: as the session says. ``origin`` None: no client asked."""
+    """A response that is wanted; ``body`` None: as the session says. ``origin`` None: no client asked.
+
+    ``spoken``: for the sake of words alone that were just said: it is not wanted when they are lost.
+    """
 
     body: JsonObject | None = None
     origin: Origin | None = None
+    spoken: bool = False
 
 
 class Asks:
@@ -44,8 +48,8 @@ class Asks:
     def add(self, ask: Ask) -> None:
         """At the end; a plain wish behind a plain wish is the same wish."""
         if ask.body is None and self._waiting and self._waiting[-1].body is None:
-            if self._waiting[-1].origin is None:
-                self._waiting[-1] = ask
+            last = self._waiting[-1]
+            self._waiting[-1] = replace(ask, origin=last.origin or ask.origin, spoken=last.spoken and ask.spoken)
             return
         self._waiting.append(ask)
 
@@ -63,7 +67,8 @@ class Asks:
         """What was asked for last is wanted still, before all others."""
         ask, self.current = self.current or Ask(), None
         if ask.body is None and self._waiting and self._waiting[0].body is None:
-            ask = replace(ask, origin=ask.origin or self._waiting.popleft().origin)
+            waiting = self._waiting.popleft()
+            ask = replace(ask, origin=ask.origin or waiting.origin, spoken=ask.spoken and waiting.spoken)
         self._waiting.appendleft(ask)
 
     def settle(self) -> None:
@@ -75,8 +80,8 @@ class Asks:
         self._owed = ask
 
     def withdraw(self) -> None:
-        """Nothing is there that plain wishes of ours could be answered to."""
-        self._waiting = deque(ask for ask in self._waiting if ask.body is not None or ask.origin is not None)
+        """The words that were just said are lost."""
+        self._waiting = deque(ask for ask in self._waiting if not ask.spoken)
 
     def forget(self) -> None:
         """The client wants nothing of what waits."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from realtime.core.actions import Send
 from realtime.core.answer import Answer
+from realtime.core.asks import Ask
 from realtime.core.call import Call, State
 from realtime.protocol import realtime as ev
 from realtime.protocol.appserver import Item, Shed, TextRole
@@ -25,6 +26,8 @@ from realtime.protocol.realtime import (
     SpeechStopped,
     message_item,
 )
+
+SPOKEN = Ask(spoken=True)
 
 
 class Hearing:
@@ -72,7 +75,7 @@ class Hearing:
         self._uncommitted = None
         if call.committing:
             call.committing = False
-            call.want_response()
+            call.want_response(SPOKEN)
         if event.item_id is None:
             return
         self._begin(event.item_id, after=event.previous_item_id)

@@ -73,7 +73,7 @@ class Oracle:
         self._listen(event)
         if isinstance(event, ev.AudioCommitted) and self._committing:
             self._committing = False
-            self.wishes.wish(now)
+            self.wishes.wish(now, spoken=True)
         if isinstance(event, ev.ErrorEvent) and event.error.code == "input_audio_buffer_commit_empty":
             self._committing = False
         for item in _calls_in(event):

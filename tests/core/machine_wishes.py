@@ -44,6 +44,8 @@ class Wishes:
         self._limit_s = limit_s
         self._order = 0
         self._last_wish: int | None = None
+        self._last_spoken: int | None = None
+        """That for words that were said, and may be lost."""
         self._asks: list[_Ask] = []
         self._active: str | None = None
         self._ended: set[str | None] = set()
@@ -56,14 +58,18 @@ class Wishes:
         self._order += 1
         return self._order
 
-    def wish(self, now: float, *, since: int | None = None) -> None:
+    def wish(self, now: float, *, since: int | None = None, spoken: bool = False) -> None:
         """A response is wanted that was asked for from here on, or since an earlier moment."""
         del now
-        self._last_wish = max(self._last_wish or 0, self.moment() if since is None else since)
+        moment = self.moment() if since is None else since
+        if spoken:
+            self._last_spoken = moment
+        else:
+            self._last_wish = max(self._last_wish or 0, moment)
 
     def forget(self) -> None:
-        """There is nothing to answer any more."""
-        self._last_wish = None
+        """The words are lost."""
+        self._last_spoken = None
 
     def asks(self, event_id: str, generation: int, now: float) -> None:
         """The call sends ``response.create``: never while it knows that another is, or may be, active."""
@@ -120,7 +126,8 @@ class Wishes:
     def rests(self) -> None:
         """No wish is left."""
         granted = max((ask.order for ask in self._asks if ask.settled or ask.doubted), default=0)
-        hold(self._last_wish is None or granted > self._last_wish, "a wish for a response was lost")
+        for wish in (self._last_wish, self._last_spoken):
+            hold(wish is None or granted > wish, "a wish for a response was lost")
 
     def _created(self, response: ev.Response) -> None:
         if response.id not in self._ended:  # an end may overtake its beginning

@@ -354,3 +354,15 @@ def test_a_tool_that_the_upstream_calls_may_take_its_time() -> None:
     driver.receive("conversation.item.done", item={"id": "m1", "type": "mcp_call", "status": "completed"})
     driver.tick(after=60.0)
     assert "response.cancel" in driver.sent_types
+
+
+def test_a_wish_of_another_kind_outlives_words_that_are_lost_with_their_connection() -> None:
+    driver = Driver()
+    driver.ask("good morning")
+    driver.receive("response.created", response={"id": "r1"})
+    driver.apply(act.AppendText("be brief", "developer", respond=True))
+    driver.apply(act.CommitAudio())
+    driver.receive("input_audio_buffer.committed", item_id="u1")
+    driver.lose()
+    driver.reopen()
+    assert driver.creates() == 2
