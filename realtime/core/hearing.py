@@ -176,9 +176,6 @@ class Hearing:
     def cut_off(self) -> bool:
         """The connection is gone: what was being said will not be told any more. True where that was something."""
         call = self._call
-        if call.committing:
-            lost = "the connection was lost, and with it the sound of this turn"
-            call.notify("error", {"message": lost, "code": "upstream_lost", "retryable": True})
         lost_words = call.committing or any(item.type == "userMessage" for item in call.items.open_items())
         call.speaking = call.uncommitted = call.committing = False
         self._awaited.clear()

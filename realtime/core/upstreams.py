@@ -153,9 +153,12 @@ class Upstreams:
 
     def _settle(self) -> None:
         """What was under way on the old connection ends with it."""
+        call = self._call
+        if call.committing:
+            lost = "the connection was lost, and with it the sound of this turn"
+            call.notify("error", {"message": lost, "code": "upstream_lost", "retryable": True})
         again = self._answer.cut_off()
         unheard = self._hearing.cut_off()
-        call = self._call
         call.cut_short = call.responses.running and not call.responses.wanted
         if call.responses.lost(again=again):
             call.wishes.again()

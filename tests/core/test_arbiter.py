@@ -366,3 +366,10 @@ def test_a_wish_of_another_kind_outlives_words_that_are_lost_with_their_connecti
     driver.lose()
     driver.reopen()
     assert driver.creates() == 2
+
+
+def test_whoever_hangs_up_behind_a_commit_is_told_of_no_loss() -> None:
+    driver = Driver()
+    driver.apply(act.CommitAudio())
+    driver.apply(act.Stop())
+    assert driver.notes("error") == []
