@@ -131,7 +131,6 @@ class Gateway:
                     yield
                 finally:
                     await self.drain()
-                    await self._turns.close()
                     await self.threads.close()
                     for task in tasks:
                         task.cancel()
@@ -140,9 +139,11 @@ class Gateway:
             await self._store.close()
 
     async def drain(self) -> None:
-        """No new work; calls end with ``draining``, what was said is stored. Idempotent."""
+        """No new work; calls end with ``draining``, turns are interrupted, all is stored and told. Idempotent."""
         self._draining = True
         await self.calls.drain()
+        await self._turns.close()
+        await self.threads.flush()
 
     async def ready(self) -> None:
         """Raises when the gateway should get no new work."""

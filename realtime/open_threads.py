@@ -146,6 +146,14 @@ class OpenThreads:
                 del self._open[thread_id]
                 await self._shut(known)
 
+    async def flush(self) -> None:
+        """Wait until what was recorded so far is stored and told, or for ``limits.drain_s``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.drain_s):
+                for known in list(self._open.values()):
+                    with suppress(GatewayError):  # whoever recorded it is told
+                        await known.lane.record()
+
     async def close(self) -> None:
         """Store what waits, then let go of all lanes."""
         self._group = None

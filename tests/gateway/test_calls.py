@@ -378,6 +378,9 @@ async def test_leaving_tells_the_caller_and_keeps_what_was_said(tmp_path: Path, 
             await gateway.drain()
             closed = await client.until("thread/realtime/closed")
             assert closed.params["reason"] == "draining"
+            await client.until(
+                lambda note: (note.item.get("type"), note.item.get("status")) == ("session", "completed")
+            )
             with pytest.raises(RefusedError) as refused:
                 await client.call("thread/realtime/start", threadId=thread, outputModality="text")
             assert refused.value.name == "draining"
