@@ -34,7 +34,7 @@ from realtime.protocol.realtime import (
 
 Outcome = Literal["completed", "interrupted", "failed"]
 
-ENDING_S = 0.1
+ENDING_S = 0.3
 """The end of a response comes at once after its last words; where it does not, a function call is being written."""
 
 
