@@ -59,6 +59,9 @@ _LEAKS = re.compile(
 )
 
 
+_QUOTED = re.compile("`[^`]*`")
+
+
 def check_answer(answer: JsonObject) -> None:
     """One answer to a JSON-RPC call, or an error that belongs to none."""
     assert ("result" in answer) != ("error" in answer), answer
@@ -77,4 +80,5 @@ def check_words(text: str) -> None:
     """No trace, no path, no class name."""
     assert isinstance(text, str)
     assert text
-    assert (leak := _LEAKS.search(text)) is None, f"{leak} in {text[:300]!r}"
+    ours = _QUOTED.sub("", text)  # what the client said itself is told back to it
+    assert (leak := _LEAKS.search(ours)) is None, f"{leak} in {text[:300]!r}"

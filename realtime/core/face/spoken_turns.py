@@ -26,9 +26,11 @@ def without_words(event: JsonObject) -> JsonObject | None:
     return {**event, "item": {**item, "content": parts}}
 
 
-def _wordless(part: JsonObject) -> JsonObject:
-    heard = part.get("type") == "input_audio"
-    return {name: value for name, value in part.items() if not heard or name != "transcript"}
+def _wordless(part: object) -> object:
+    """Upstreams may send anything: what is no part of an item is passed on as it is."""
+    if not isinstance(part, dict) or part.get("type") != "input_audio":
+        return part
+    return {name: value for name, value in part.items() if name != "transcript"}
 
 
 class SpokenTurns:
