@@ -39,6 +39,7 @@ class Attacker:
     problems: list[str] = field(default_factory=list)
     sent: int = 0
     _missing: Counter[Key] = field(default_factory=Counter)
+    _sent_as: dict[Key, Frame] = field(default_factory=dict)
     _answered: asyncio.Event = field(default_factory=asyncio.Event)
     _last: list[Frame] = field(default_factory=list)
 
@@ -47,6 +48,7 @@ class Attacker:
         while self.sent < count:
             async with connect(self.url, compression=None, max_size=None, ping_interval=None, proxy=None) as socket:
                 self._missing.clear()
+                self._sent_as.clear()
                 async with asyncio.TaskGroup() as group:
                     reader = group.create_task(self._read(socket))
                     await self._attack(socket, min(count, self.sent + FRAMES_A_CONNECTION))
@@ -72,6 +74,7 @@ class Attacker:
     async def _send(self, socket: ClientConnection, frame: Frame) -> None:
         answered, call_id = expected_answer(frame.data)
         self._missing[type(call_id), call_id] += answered
+        self._sent_as[type(call_id), call_id] = frame
         self._last = [*self._last[-WINDOW:], frame]
         self.on_sent(frame)
         await socket.send(frame.data, text=frame.text)
@@ -83,7 +86,8 @@ class Attacker:
                     self._answered.clear()
                     await self._answered.wait()
         except TimeoutError:
-            self.problems.append(f"never answered: {[key for key, n in self._missing.items() if n]} {self._last}")
+            unanswered = [self._sent_as[key] for key, count in self._missing.items() if count]
+            self.problems.append(f"never answered: {unanswered}; the last were {self._last}")
             self._missing.clear()
 
     def _judge(self, message: JsonObject) -> None:
